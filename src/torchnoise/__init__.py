@@ -1,0 +1,38 @@
+"""Noise injection as regularisation for PyTorch.
+
+>>> import torch, torchnoise as tn
+>>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+>>> plan = tn.Plan(tn.Injection(tn.Gaussian(0.1), at=tn.Inputs()))
+>>> with tn.attach(model, plan, seed=0) as noise:
+...     out = model(torch.zeros(3, 4))
+...     noise.step()
+"""
+
+from .active import Prediction as Prediction
+from .active import active as active
+from .active import predict as predict
+from .attach import Attachment as Attachment
+from .attach import attach as attach
+from .errors import NoEffectWarning as NoEffectWarning
+from .learned import Learned as Learned
+from .plan import Injection as Injection
+from .plan import Plan as Plan
+from .schedules import constant as constant
+from .schedules import cosine as cosine
+from .schedules import exponential as exponential
+from .schedules import join as join
+from .schedules import linear as linear
+from .schedules import power_decay as power_decay
+from .schedules import warm_up as warm_up
+from .schedules import window as window
+from .sites import Activations as Activations
+from .sites import Embeddings as Embeddings
+from .sites import Gradients as Gradients
+from .sites import Inputs as Inputs
+from .sites import Tokens as Tokens
+from .sites import Weights as Weights
+from .sources import Bernoulli as Bernoulli
+from .sources import Gaussian as Gaussian
+from .sources import Uniform as Uniform
+
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""What one forward of the model needs to draw: made when the root's forward begins, dropped when it ends.
+
+Nothing here is ever changed in place: a graph that saved one of these tensors for its backward keeps its value, also
+where torch.compile decides to compute from the saved tensor again. (Changed in place, the backward of a compiled
+multiplicative noise silently drew the next forward's noise.)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .sites.tree import tensors
+
+
+class Clock(NamedTuple):
+    """What moves between forwards, as tensors that are replaced and never written to.
+
+    keys: int64 [points, 2];  step: int64 [];  strengths: float32 [injections];  running: int64 [], the number of the
+    next example;  none: int64 [1], the example number of tensors without examples.
+    """
+
+    keys: Tensor
+    step: Tensor
+    strengths: Tensor
+    running: Tensor
+    none: Tensor
+
+    def to(self, device: torch.device) -> Clock:
+        return Clock(*(t.to(device) for t in self))
+
+
+class Frame:
+    """One forward: its clock, its examples' numbers, its arguments by name, and how often each point ran."""
+
+    __slots__ = ("__weakref__", "arguments", "calls", "certain", "clock", "examples", "host", "log", "origin", "serial")
+
+    def __init__(
+        self, clock: Clock, examples: Tensor, arguments: dict[str, Any], host: tuple[float, ...], serial: int
+    ) -> None:
+        self.clock = clock
+        self.examples = examples
+        self.arguments = arguments
+        self.host = host  # the strengths as numbers, for eager short cuts
+        self.calls = [0] * clock.keys.shape[0]
+        self.log: list[int] = []  # the points in the order in which they ran, eager only
+        self.certain = True
+        self.origin: Frame = self
+        self.serial = serial
+
+    def replay(self, position: int | None) -> Frame:
+        """This forward again from after its first `position` draws on, for a recompute. None: not known where."""
+        again = Frame(self.clock, self.examples, self.arguments, self.host, self.serial)
+        again.origin = self
+        again.certain = position is not None
+        again.log = self.log[:position] if position is not None else []
+        for index, count in Counter(again.log).items():
+            again.calls[index] = count
+        return again
+
+    def rebuild(self, arguments: dict[str, Any], args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """Arguments by name, back in the order in which forward was called; later handlers see them too."""
+        self.arguments = arguments
+        values = list(arguments.values())
+        return tuple(values[: len(args)]), {k: arguments[k] for k in kwargs}
+
+
+def argument_names(forward: Callable) -> tuple[str, ...]:
+    """The names of forward's positional parameters."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in inspect.signature(forward).parameters.values() if p.kind in kinds)
+
+
+def by_name(names: tuple[str, ...], args: tuple, kwargs: dict) -> dict[str, Any]:
+    """The arguments of a call by name, positional ones first; further positional ones by their number."""
+    arguments = {names[i] if i < len(names) else str(i): a for i, a in enumerate(args)}
+    arguments.update(kwargs)
+    return arguments
+
+
+def batch_of(arguments: dict[str, Any], batch_axis: int | None) -> tuple[int, torch.device | None]:
+    """The number of examples, from the first tensor that has the batch axis; and the device of that tensor."""
+    device = None
+    for _, tensor in tensors(arguments):
+        device = device or tensor.device
+        if batch_axis is not None and tensor.dim() > batch_axis:
+            return tensor.shape[batch_axis], tensor.device
+    return 1, device

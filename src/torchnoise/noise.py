@@ -1,0 +1,134 @@
+"""WHAT is drawn: a source, a magnitude and a way to combine, as one value.
+
+A Noise knows nothing of models. `RandomNoise.inject` is the one place where the three axes meet.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from .combine import COMBINES, Draw
+from .errors import check_number, nearest
+from .inject import Inject, Static, Stream, address_stream, compute_dtype
+from .magnitudes import MAGNITUDES
+from .streams.address import Address
+
+if TYPE_CHECKING:
+    from .learned import Learned
+    from .sites.point import Memory
+
+
+@dataclass
+class Call:
+    """One tensor at one site in one forward: all that a noise may ask about where it enters.
+
+    strength: float32 [];  keep: bool, broadcastable to the tensor, True where noise may enter, or None;
+    batch_axis: None where the tensor has no examples (weights, gradients); first: the logical number of the tensor's
+    first element, for shards; stream: where words come from, the address by default; memory: what the site keeps.
+    """
+
+    address: Address
+    strength: Tensor
+    keep: Tensor | None = None
+    batch_axis: int | None = 0
+    site: str = ""
+    first: int = 0
+    stream: Stream = address_stream
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """Anything that can be injected: it takes a tensor and a Call, and returns the tensor with noise."""
+
+    strength: float
+    _: KW_ONLY
+    relative_to: str | Learned | None = None
+    combine: str = "add"
+
+    allowed: ClassVar[tuple[str, ...]] = ("add", "multiply", "replace")
+    largest: ClassVar[float] = float("inf")
+    unit_of_strength: ClassVar[str] = "sigma"
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        check_number(f"{name}: strength", self.strength, 0.0, self.largest)
+        if self.combine not in self.allowed:
+            raise ValueError(
+                f"{name}: combine is {self.combine!r}, allowed: {', '.join(map(repr, self.allowed))}"
+            )
+        if isinstance(self.relative_to, str):
+            if self.relative_to not in MAGNITUDES:
+                raise ValueError(
+                    f"{name}: relative_to is {self.relative_to!r}; {nearest(self.relative_to, MAGNITUDES)}"
+                    " (None for absolute)"
+                )
+            if not COMBINES[self.combine].takes_scale:
+                raise ValueError(
+                    f"{name}: combine={self.combine!r} is relative to x already; leave relative_to out"
+                )
+
+    @property
+    def unit(self) -> str:
+        """The strength's unit in words, for tables: what sigma is relative to."""
+        relative = {None: "absolute", "abs": "of |x|", "rms": "of rms(x)", "std": "of std(x)"}
+        if self.combine == "multiply":
+            return f"{self.unit_of_strength}, factor"
+        where = self.relative_to if self.relative_to is None or isinstance(self.relative_to, str) else "learned"
+        return f"{self.unit_of_strength}, {relative.get(where, 'learned')}"
+
+    @abstractmethod
+    def inject(self, x: Tensor, call: Call) -> Tensor:
+        """x with this noise, for one call of one site."""
+
+    def __str__(self) -> str:
+        shown = [f"{self.strength:g}"]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ("strength", "_") and value != field.default:
+                shown.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class RandomNoise(Noise):
+    """Noise drawn from an address. A source is a subclass with one method, `draw`."""
+
+    @abstractmethod
+    def draw(self, words: Tensor, strength: Tensor) -> Draw:
+        """From random words to a draw: int64 [..., 4] -> values (and hits) of the same shape.
+
+        Additive kinds return exactly strength times their unit noise, in float32.
+        """
+
+    def inject(self, x: Tensor, call: Call) -> Tensor:
+        combine = COMBINES[self.combine]
+        if not x.is_floating_point() and not self.takes_integers():
+            raise TypeError(
+                f"{call.site}: {self} cannot enter a tensor of {str(x.dtype).removeprefix('torch.')}; "
+                "it takes floating point. For token ids use a kind that replaces, or noise on the embedding"
+            )
+        scale: Tensor | None = None
+        if isinstance(self.relative_to, str):
+            with torch.no_grad():
+                wide = x.detach().to(compute_dtype(x.dtype))
+                scale = MAGNITUDES[self.relative_to](wide, call.keep, call.batch_axis)
+        elif self.relative_to is not None:
+            scale = self.relative_to.scale_for(call, x)
+        return Inject.apply(
+            x,
+            scale,
+            call.strength,
+            call.keep,
+            *call.address,
+            Static(self, combine, call.batch_axis, call.first, call.stream),
+        )
+
+    def takes_integers(self) -> bool:
+        """Whether this noise may enter a tensor of integers."""
+        return False

@@ -1,0 +1,79 @@
+"""Reading back what noise does: strength now, realised rms and signal-to-noise ratio, per site."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .table import Table
+
+
+class Measured(NamedTuple):
+    """One measurement at one point: mean squares as tensors on the tensor's device, read only when asked for."""
+
+    step: int
+    shape: tuple[int, ...]
+    signal: Tensor
+    noise: Tensor
+
+
+def measure(step: int, x: Tensor, out: Tensor, keep: Tensor | None) -> Measured:
+    """Mean squares of x and of out - x, over the positions where noise may enter."""
+    with torch.no_grad():
+        wide, delta = x.detach().double(), out.detach().double() - x.detach().double()
+        if keep is None:
+            return Measured(step, tuple(x.shape), wide.square().mean(), delta.square().mean())
+        keep = keep.expand_as(x)
+        count = keep.sum().clamp(min=1)
+        signal, noise = ((t.square() * keep).sum() / count for t in (wide, delta))
+        return Measured(step, tuple(x.shape), signal, noise)
+
+
+class Row(NamedTuple):
+    """One point in a report. rms and snr_db are None where nothing was measured (or the model runs compiled)."""
+
+    site: str
+    shape: tuple[int, ...] | None
+    source: str
+    unit: str
+    strength: float
+    rms: float | None
+    snr_db: float | None
+    measured_at: int | None
+
+    @classmethod
+    def of(cls, site: str, source: str, unit: str, strength: float, measured: Measured | None) -> Row:
+        if measured is None:
+            return cls(site, None, source, unit, strength, None, None, None)
+        signal, noise = float(measured.signal), float(measured.noise)
+        if noise > 0 and signal > 0:
+            snr = 10 * math.log10(signal / noise)
+        else:
+            snr = math.inf if noise == 0 else -math.inf
+        return cls(site, measured.shape, source, unit, strength, math.sqrt(noise), snr, measured.step)
+
+
+class Report(NamedTuple):
+    """Rows, one for each point; prints as a table."""
+
+    step: int
+    rows: tuple[Row, ...]
+
+    def __str__(self) -> str:
+        def text(row: Row) -> tuple[str, ...]:
+            return (
+                row.site,
+                "-" if row.shape is None else "x".join(map(str, row.shape)) or "scalar",
+                row.source,
+                row.unit,
+                f"{row.strength:.4g}",
+                "-" if row.rms is None else f"{row.rms:.4g}",
+                "-" if row.snr_db is None else f"{row.snr_db:.1f} dB",
+                "-" if row.measured_at is None else str(row.measured_at),
+            )
+
+        columns = ("site", "shape", "source", "unit", "strength now", "realised rms", "SNR", "at step")
+        return f"step {self.step}\n{Table(columns, tuple(map(text, self.rows)))}"

@@ -1,0 +1,190 @@
+"""Noise on what flows between modules: the input or the output of a module, and the output of an embedding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .select import Selector, as_selectors, select
+from .site import Site
+from .tree import change_first
+
+if TYPE_CHECKING:
+    from ..frame import Frame
+    from ..wiring import Wiring
+
+# Children that their parent never calls, though it uses their weights: the parent owns what happens there.
+NEVER_CALLED: dict[type[nn.Module], tuple[str, ...]] = {nn.MultiheadAttention: ("out_proj",)}
+
+
+def owner_of(model: nn.Module, path: str, module: nn.Module) -> tuple[nn.Module, bool]:
+    """The module whose forward runs for `module`: itself, or the parent that never calls it (then True)."""
+    parent_path, _, name = path.rpartition(".")
+    if path:
+        parent = model.get_submodule(parent_path)
+        for kind, children in NEVER_CALLED.items():
+            if isinstance(parent, kind) and name in children:
+                return parent, True
+    return module, False
+
+
+def batch_axis_of(module: nn.Module, given: int | None, default: int | None) -> int | None:
+    """Where a module's tensors have their examples: as given; axis 1 where it says batch_first=False; the default."""
+    if given is not None:
+        return given
+    return 1 if getattr(module, "batch_first", True) is False else default
+
+
+@dataclass(frozen=True, init=False)
+class Activations(Site):
+    """The output (or the input) of chosen modules.
+
+    Args:
+        select: globs over module names ("blocks.*.mlp"; `*` stays between dots, `**` crosses them), compiled regular
+            expressions, module types, or functions of (name, module). At least one.
+        exclude: the same, taken away again.
+        side: "output" or "input". Of a tuple or dict, the first floating-point tensor.
+        batch_axis: where the examples are, if not where the model has them (or the module's batch_first says).
+        merged: the batch axis holds several successive rows of each example, as after x.flatten(0, 1).
+        calls: how often a module may run in one forward; more is an error. None: as often as it likes.
+
+    Raises:
+        LookupError: a selector that matches nothing, with the nearest names.
+
+    >>> print(Activations(nn.ReLU, side="input"))
+    Activations(ReLU, side='input')
+    """
+
+    select: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+    side: str = "output"
+    batch_axis: int | None = None
+    merged: bool = False
+    calls: int | None = None
+
+    def __init__(
+        self,
+        *select: Selector,
+        exclude: Any = (),
+        side: str = "output",
+        batch_axis: int | None = None,
+        merged: bool = False,
+        calls: int | None = None,
+    ) -> None:
+        if not select:
+            raise ValueError("Activations: no module chosen, allowed: a glob, a type, a regex or a function")
+        if side not in ("input", "output"):
+            raise ValueError(f"Activations: side is {side!r}, allowed: 'input', 'output'")
+        for name, value in (
+            ("select", as_selectors(select)),
+            ("exclude", as_selectors(exclude)),
+            ("side", side),
+            ("batch_axis", batch_axis),
+            ("merged", merged),
+            ("calls", calls),
+        ):
+            object.__setattr__(self, name, value)
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        things = ((n, m, m) for n, m in model.named_modules())
+        for path, module, _ in select(things, self.select, self.exclude, f"{self}"):
+            owner, borrowed = owner_of(model, path, module)
+            if borrowed and self.side == "input":
+                raise LookupError(
+                    f"{path}: {type(owner).__name__} never calls it, so its input cannot be reached; "
+                    "allowed: side='output'"
+                )
+            self._tie(wiring, path, owner)
+
+    def _tie(self, wiring: Wiring, path: str, owner: nn.Module) -> None:
+        point = wiring.point(path, f"activation.{self.side}")
+        axis = batch_axis_of(owner, self.batch_axis, wiring.attachment.batch_axis)
+        how = {"batch_axis": axis, "merged": self.merged, "most_calls": self.calls}
+
+        def change(frame: Frame, nest: Any) -> Any:
+            changed, done = change_first(nest, lambda x: point(frame, x, **how))
+            if not done:
+                raise TypeError(f"{point.name}: no floating-point tensor there for {point.injection.noise}")
+            return changed
+
+        def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+            args, kwargs = change(frame, (args, kwargs))
+            return args, kwargs
+
+        def after(frame: Frame, args: tuple, kwargs: dict, out: Any) -> Any:
+            return change(frame, out)
+
+        carrier = wiring.carrier(owner)
+        if self.side == "input":
+            carrier.before.append(before)
+        else:
+            carrier.after.append(after)
+
+
+@dataclass(frozen=True, init=False)
+class Embeddings(Site):
+    """What embedding layers return. Padding ids (padding_idx) and positions outside the attention mask get no noise.
+
+    Without selectors: the model's get_input_embeddings() where it has one, as in Transformers (so positions and
+    segments stay clean), otherwise every nn.Embedding and nn.EmbeddingBag.
+
+    >>> print(Embeddings())
+    Embeddings()
+    """
+
+    select: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+
+    def __init__(self, *select: Selector, exclude: Any = ()) -> None:
+        object.__setattr__(self, "select", as_selectors(select))
+        object.__setattr__(self, "exclude", as_selectors(exclude))
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        things = [(n, m, m) for n, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+        if not self.select and hasattr(model, "get_input_embeddings"):
+            words = model.get_input_embeddings()
+            things = [row for row in things if row[1] is words] or things
+        if not things:
+            raise LookupError("Embeddings(): the model has no nn.Embedding or nn.EmbeddingBag")
+        for path, module, _ in select(things, self.select, self.exclude, f"{self}"):
+            self._tie(wiring, path, module)
+
+    def _tie(self, wiring: Wiring, path: str, module: nn.Module) -> None:
+        point = wiring.point(path, "embedding")
+        padding = getattr(module, "padding_idx", None) if isinstance(module, nn.Embedding) else None
+        mask = "attention_mask" if isinstance(module, nn.Embedding) else None
+
+        def after(frame: Frame, args: tuple, kwargs: dict, out: Tensor) -> Tensor:
+            ids = args[0] if args else kwargs["input"]
+            keep = None if padding is None else (ids != padding)[..., None]
+            axis = wiring.attachment.batch_axis
+            return point(frame, out, keep=keep, default_mask=mask, batch_axis=axis)
+
+        wiring.carrier(module).after.append(after)
+
+
+def masked_like(mask: Tensor, x: Tensor, site: str) -> Tensor:
+    """A mask of leading axes as bool, with axes of size 1 added until it broadcasts over x."""
+    if mask.dim() > x.dim() or any(m not in (1, s) for m, s in zip(mask.shape, x.shape, strict=False)):
+        raise ValueError(
+            f"{site}: the mask has shape {tuple(mask.shape)}, allowed: leading axes of the tensor's {tuple(x.shape)}"
+        )
+    return (mask != 0).reshape(mask.shape + (1,) * (x.dim() - mask.dim()))
+
+
+def dims_mask(dims: tuple[int, ...], axis: int, x: Tensor, site: str) -> Tensor:
+    """A bool mask that is True at the indices `dims` along `axis` of x."""
+    if not -x.dim() <= axis < x.dim():
+        raise IndexError(f"{site}: axis is {axis}, allowed: {-x.dim()} to {x.dim() - 1} for shape {tuple(x.shape)}")
+    size = x.shape[axis]
+    for d in dims:
+        if not -size <= d < size:
+            raise IndexError(f"{site}: dims has {d}, allowed: {-size} to {size - 1} along axis {axis}")
+    chosen = torch.zeros(size, dtype=torch.bool, device=x.device)
+    chosen[[d % size for d in dims]] = True
+    shape = [1] * x.dim()
+    shape[axis] = size
+    return chosen.view(shape)

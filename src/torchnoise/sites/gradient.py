@@ -1,0 +1,74 @@
+"""Noise on gradients, after clipping and before the optimiser's step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .select import Selector, as_selectors, select
+from .shards import is_sharded, noise_shard
+from .site import Point, Site
+
+if TYPE_CHECKING:
+    from ..wiring import Wiring
+
+
+@dataclass(frozen=True, init=False)
+class Gradients(Site):
+    """The gradients of parameters, at the optimiser's step: after every reduction over ranks, after your clipping.
+
+    Needs `attach(..., optimizer=...)`. For another order, call `noise.gradients()` where you want it.
+
+    Args:
+        select: globs over parameter or module names, regular expressions, types of the owning module, or functions of
+            (name, parameter). None: every parameter that requires a gradient.
+        exclude: the same, taken away again.
+
+    >>> print(Gradients())
+    Gradients()
+    """
+
+    select: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+
+    def __init__(self, *select: Selector, exclude: Any = ()) -> None:
+        object.__setattr__(self, "select", as_selectors(select))
+        object.__setattr__(self, "exclude", as_selectors(exclude))
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        owned = [
+            (name, model.get_submodule(name.rpartition(".")[0]), p)
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        ]
+        for name, _, parameter in select(owned, self.select, self.exclude, f"{self}", subtree=True):
+            wiring.gradients.append((wiring.point(name, "gradient"), parameter))
+
+
+def noise_gradient(point: Point, parameter: nn.Parameter, frame: Any, grad_scale: Tensor | float | None) -> bool:
+    """Inject into one parameter's gradient in place; False where it has none.
+
+    A GradScaler hands scaled gradients to fused optimisers: they are scaled back for the moment of the noise.
+    Shards get the noise of their logical elements, so that every layout of the parameter sees the same noise.
+    """
+    grad = parameter.grad
+    if grad is None:
+        return False
+    if grad.is_sparse:
+        raise TypeError(f"{point.name}: a sparse gradient cannot take noise on all elements; use sparse=False")
+
+    def inject(local: Tensor, first: int) -> Tensor:
+        plain = local if grad_scale is None else local / grad_scale
+        noised = point(frame, plain, batch_axis=None, per_call=False, first=first)
+        return noised if grad_scale is None else noised * grad_scale
+
+    with torch.no_grad():
+        if is_sharded(grad):
+            relative = point.injection.noise.relative_to
+            noise_shard(grad, relative in (None, "abs") and point.injection.dims is None, inject)
+        else:
+            grad.copy_(inject(grad, 0))
+    return True

@@ -1,0 +1,117 @@
+"""Noise on what the model is given: its input tensors, or its token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import nearest
+from .site import Site
+from .tree import map_paths, tensors
+
+if TYPE_CHECKING:
+    from ..frame import Frame
+    from ..noise import Noise
+    from ..wiring import Wiring
+
+
+def _named(path: str, names: tuple[str, ...]) -> bool:
+    return any(path == n or path.startswith(n + ".") or path.endswith("." + n) for n in names)
+
+
+@dataclass(frozen=True, init=False)
+class Inputs(Site):
+    """The tensors that the model's forward is given.
+
+    Without names: the floating-point tensors of the first argument. A dict or tuple with several of them needs names,
+    so that labels are never noised by accident. Names are those of forward's arguments, keys inside a dict, or
+    positions inside a tuple ("0").
+
+    >>> print(Inputs(), Inputs("pixel_values"))
+    Inputs() Inputs('pixel_values')
+    """
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        point = wiring.point("", "input")
+
+        def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+            found = _targets(frame.arguments, self.names, floating=True)
+            change = {p for p, _ in found}
+            noised = map_paths(frame.arguments, lambda p, t: point(frame, t) if p in change else t)
+            return frame.rebuild(noised, args, kwargs)
+
+        wiring.carrier(model).before.append(before)
+
+
+@dataclass(frozen=True, init=False)
+class Tokens(Site):
+    """Token ids, before the embedding looks them up.
+
+    `special` ids are never replaced, and neither is what the attention mask leaves out. Without a name: the argument
+    "input_ids" where there is one, otherwise the first argument's only tensor of integers.
+
+    >>> print(Tokens(special=(0, 101, 102)))
+    Tokens(special=(0, 101, 102))
+    """
+
+    names: tuple[str, ...] = ()
+    special: tuple[int, ...] = ()
+
+    def __init__(self, *names: str, special: tuple[int, ...] = ()) -> None:
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "special", tuple(special))
+
+    def check(self, noise: Noise) -> None:
+        takes = getattr(noise, "takes_integers", None)
+        if takes is not None and not takes():
+            raise TypeError(
+                f"Tokens: {noise} gives no whole numbers, allowed: a kind that replaces ids, such as "
+                "Bernoulli(0.1, combine='replace', value=103)"
+            )
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        point = wiring.point("", "token")
+
+        def change_ids(frame: Frame, ids: Tensor) -> Tensor:
+            keep = None
+            if self.special:
+                keep = ~torch.isin(ids, torch.tensor(self.special, device=ids.device))
+            return point(frame, ids, keep=keep, default_mask="attention_mask")
+
+        def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+            names = self.names or (("input_ids",) if "input_ids" in frame.arguments else ())
+            change = {p for p, _ in _targets(frame.arguments, names, floating=False)}
+            noised = map_paths(frame.arguments, lambda p, t: change_ids(frame, t) if p in change else t)
+            return frame.rebuild(noised, args, kwargs)
+
+        wiring.carrier(model).before.append(before)
+
+
+def _targets(arguments: Mapping[str, Any], names: tuple[str, ...], floating: bool) -> list[tuple[str, Tensor]]:
+    """The tensors that noise shall enter, by name or as the first argument's only candidate."""
+    everything = list(tensors(arguments))
+    if names:
+        found = [(p, t) for p, t in everything if _named(p, names)]
+        if not found:
+            known = nearest(names[0], [p for p, _ in everything])
+            raise LookupError(f"input {names[0]!r}: forward was given no such tensor; {known}")
+        return found
+    first = next(iter(arguments), None)
+    if first is None:
+        raise LookupError("input: forward was called without arguments, so there is nothing to noise")
+    inside = [(p, t) for p, t in everything if p == first or p.startswith(first + ".")]
+    found = [(p, t) for p, t in inside if t.is_floating_point() == floating and t.dtype != torch.bool]
+    if len(found) > 1:
+        listed = ", ".join(repr(p) for p, _ in found)
+        raise LookupError(f"input: the first argument has several candidates ({listed}); name those to be noised")
+    # a tensor of the wrong kind is passed on, and refused by its noise with a better line than "nothing found"
+    return found or inside[:1]

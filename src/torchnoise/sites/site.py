@@ -1,0 +1,71 @@
+"""WHERE noise enters: a site is a value that finds its points in a model; a point is one place in one model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from ..attach import Attachment
+    from ..frame import Frame
+    from ..noise import Noise
+    from ..plan import Injection
+    from ..wiring import Wiring
+
+
+@dataclass(eq=False)
+class Point:
+    """One place in one model where one injection enters.
+
+    path and role name it in addresses; index is its row among the attachment's keys; memory is what its noise keeps
+    there (a learned scale, a gradient).
+    """
+
+    attachment: Attachment
+    injection: Injection
+    path: str
+    role: str
+    index: int
+    injection_index: int
+    fired: bool = False
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What people read: where, and which kind of site."""
+        return f"{self.path or 'model'} ({self.role.partition('/')[0]})"
+
+    def __call__(self, frame: Frame, x: Tensor, **how: Any) -> Tensor:
+        return self.attachment.inject(self, frame, x, **how)
+
+
+@dataclass(frozen=True)
+class Site(ABC):
+    """A kind of place. Subclasses are values; `install` finds the points and ties them to the model's modules."""
+
+    @abstractmethod
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        """Tie every matching place of `model` to the wiring. Raises LookupError where nothing matches."""
+
+    def check(self, noise: Noise) -> None:  # noqa: B027 - most sites take every noise
+        """Refuse a noise that cannot enter here, in one line."""
+
+    def __str__(self) -> str:
+        shown = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value == f.default or value == ():
+                continue
+            if isinstance(value, tuple):
+                value = value[0] if len(value) == 1 else value
+            text = value.__name__ if isinstance(value, type) else repr(value)
+            shown.append(text if f.name in ("select", "names") else f"{f.name}={text}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+Before = Callable[["Frame", tuple, dict], tuple[tuple, dict]]
+After = Callable[["Frame", tuple, dict, Any], Any]

@@ -1,0 +1,76 @@
+"""Noise on weights, for the time of a forward. The parameters themselves never change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from .activation import owner_of
+from .select import Selector, as_selectors, select
+from .site import Point, Site
+
+if TYPE_CHECKING:
+    from ..frame import Frame
+    from ..wiring import Wiring
+
+
+@dataclass(frozen=True, init=False)
+class Weights(Site):
+    """Parameters while the forward runs: one draw a step for the whole batch, equal on every replica.
+
+    Args:
+        select: globs over parameter or module names ("encoder.*" has all parameters below), regular expressions, types
+            of the owning module, or functions of (name, parameter). None: every parameter.
+        exclude: the same, taken away again.
+        min_ndim: the least number of axes; 2 leaves out biases and norms' vectors.
+
+    A tied parameter gets one draw, under its first name, and every module that shares it sees it.
+
+    Raises:
+        LookupError: a selector that matches nothing, with the nearest names.
+
+    >>> print(Weights("encoder.*", exclude="encoder.head"))
+    Weights('encoder.*', exclude='encoder.head')
+    """
+
+    select: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+    min_ndim: int = 2
+
+    def __init__(self, *select: Selector, exclude: Any = (), min_ndim: int = 2) -> None:
+        object.__setattr__(self, "select", as_selectors(select))
+        object.__setattr__(self, "exclude", as_selectors(exclude))
+        object.__setattr__(self, "min_ndim", min_ndim)
+
+    def install(self, model: nn.Module, wiring: Wiring) -> None:
+        first_name = {p: n for n, p in model.named_parameters()}
+        owned = [
+            (f"{path}.{name}".lstrip("."), module, p)
+            for path, module in model.named_modules(remove_duplicate=False)
+            for name, p in module._parameters.items()
+            if p is not None
+        ]
+        chosen = select(owned, self.select, self.exclude, f"{self}", subtree=True)
+        parameters = dict.fromkeys(p for _, _, p in chosen)
+        wide = [p for p in parameters if p.dim() >= self.min_ndim]
+        if not wide:
+            raise LookupError(
+                f"{self}: matches only parameters with fewer than {self.min_ndim} axes "
+                f"({', '.join(repr(n) for n, _, _ in chosen[:3])}); give min_ndim=1 to noise those"
+            )
+        for parameter in wide:
+            point = wiring.point(first_name[parameter], "weight")
+            # every user of a tied parameter, also those that the selectors did not name
+            users = {(m, n.rpartition(".")[2]): n for n, m, p in owned if p is parameter}
+            for (module, name), full in users.items():
+                owner, _ = owner_of(model, full.rpartition(".")[0], module)
+                wiring.carrier(owner).shadows.append((module, name, _draw_once(point)))
+
+
+def _draw_once(point: Point) -> Any:
+    def shadow(frame: Frame, parameter: Tensor) -> Tensor:
+        return point(frame, parameter, batch_axis=None, per_call=False)
+
+    return shadow

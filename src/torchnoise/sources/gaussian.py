@@ -1,0 +1,37 @@
+"""Gaussian noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..combine import Draw
+from ..noise import RandomNoise
+from ..streams.normal import normal
+
+
+@dataclass(frozen=True)
+class Gaussian(RandomNoise):
+    """Normal noise of standard deviation `strength`.
+
+    Formula: add x + s m(x) z, multiply x (1 + s z), replace s m(x) z, with z ~ N(0, 1) for each element and m(x) what
+    `relative_to` says: 1 (None), "abs", "rms" or "std", the last two per example.
+
+    Args:
+        strength: s >= 0, in the unit of x, or in units of m(x).
+        relative_to: None, "abs", "rms", "std".
+        combine: "add", "multiply" (Gaussian dropout: s = sqrt(p / (1 - p))), "replace".
+
+    Raises:
+        ValueError: a negative, infinite or NaN strength; an unknown magnitude or combine.
+
+    >>> print(Gaussian(0.02, relative_to="rms"))
+    Gaussian(0.02, relative_to='rms')
+
+    Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995); Srivastava
+    et al., "Dropout", JMLR 15 (2014), section 10, for the multiplicative form.
+    """
+
+    def draw(self, words: Tensor, strength: Tensor) -> Draw:
+        return Draw(normal(words) * strength)
