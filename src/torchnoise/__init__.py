@@ -11,12 +11,14 @@
 from .active import Prediction as Prediction
 from .active import active as active
 from .active import predict as predict
+from .adversarial import FGSM as FGSM
 from .attach import Attachment as Attachment
 from .attach import attach as attach
 from .errors import NoEffectWarning as NoEffectWarning
 from .learned import Learned as Learned
 from .plan import Injection as Injection
 from .plan import Plan as Plan
+from .private import PerExampleGradients as PerExampleGradients
 from .schedules import constant as constant
 from .schedules import cosine as cosine
 from .schedules import exponential as exponential

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .attach import attachment_of
+from .sites.tree import tensors
 
 
 @contextmanager
@@ -55,12 +56,12 @@ def predict(model: nn.Module, *inputs: Any, samples: int = 32, output: str = "lo
 
     Args:
         model: a model with noise attached. Its modes (training or not, module by module) are restored.
-        inputs, named: what its forward takes. Of a tuple or dict that it returns, the first floating-point tensor counts.
+        inputs, named: what its forward takes. Of what it returns, the first floating-point tensor counts.
         samples: how many draws.
         output: "logits" (softmax over the last axis first), "probabilities", or "values" (no entropy).
 
     Returns:
-        mean: the mean prediction;  variance: over samples (population);  entropy: of the mean, -sum p ln p over the last axis.
+        mean: the mean prediction;  variance: over samples (population);  entropy: -sum p ln p of the mean, last axis.
 
     >>> import torchnoise as tn
     >>> model = torch.nn.Linear(2, 3)
@@ -75,31 +76,22 @@ def predict(model: nn.Module, *inputs: Any, samples: int = 32, output: str = "lo
         raise ValueError(f"predict: output is {output!r}, allowed: 'logits', 'probabilities', 'values'")
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         raise ValueError(f"predict: samples is {samples!r}, allowed: a whole number from 1")
-    from .sites.tree import tensors
-
     modes = {m: m.training for m in model.modules()}
-    mean = square = None
+    mean = square = torch.zeros((), dtype=torch.float64)
     try:
         model.eval()
-        with torch.no_grad():
-            for sample in range(samples):
-                with active(model, sample):
-                    out = model(*inputs, **named)
-                value = next(t for _, t in tensors(out) if t.is_floating_point()).to(torch.float64)
-                if output == "logits":
-                    value = value.softmax(-1)
-                # Welford's update: the variance of nearly equal samples keeps its digits
-                if mean is None:
-                    mean, square = value, torch.zeros_like(value)
-                else:
-                    delta = value - mean
-                    mean = mean + delta / (sample + 1)
-                    square = square + delta * (value - mean)
+        for sample in range(samples):
+            with torch.no_grad(), active(model, sample):
+                out = model(*inputs, **named)
+            value = next(t for _, t in tensors(out) if t.is_floating_point()).to(torch.float64)
+            if output == "logits":
+                value = value.softmax(-1)
+            # Welford's update: the variance of nearly equal samples keeps its digits
+            delta = value - mean
+            mean = mean + delta / (sample + 1)
+            square = square + delta * (value - mean)
     finally:
         for module, mode in modes.items():
             module.training = mode
-    assert mean is not None
     entropy = None if output == "values" else -torch.special.xlogy(mean, mean).sum(-1)
-    return Prediction(
-        mean.float(), (square / samples).float(), None if entropy is None else entropy.float()
-    )
+    return Prediction(mean.float(), (square / samples).float(), None if entropy is None else entropy.float())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -12,22 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .clock import Clock, Keys, new_clock, strengths_at
+from .diagnose import Diagnosis, LastForward, why_not_finite
 from .errors import NoEffectWarning
-from .frame import Clock, Frame, argument_names, batch_of, by_name
-from .noise import Call
+from .frame import Frame, argument_names, batch_of, by_name
 from .patch import Patch, exporting, is_patched, with_carrier
 from .plan import Injection, Plan
 from .recall import Recall, in_backward
-from .report import Measured, Report, Row, measure
-from .sites.activation import dims_mask, masked_like
+from .report import Measured, Report, Row
 from .sites.gradient import noise_gradient
 from .sites.site import Point
 from .sites.tree import tensors
-from .streams.address import MAX_STEP, VERSION, Address, key_for_call, key_words, subkey
+from .streams.address import MAX_STEP, VERSION
 from .wiring import Wiring
 
 _ATTACHED: weakref.WeakKeyDictionary[nn.Module, Attachment] = weakref.WeakKeyDictionary()
-EXAMPLES_PER_RANK = 1 << 20  # without ids, rank r numbers its examples from r * 2^20 on, so ranks draw independently
 
 
 def attach(
@@ -48,7 +46,7 @@ def attach(
         model: any module; a wrapper (DistributedDataParallel, torch.compile) is looked through.
         plan: a Plan, or one Injection.
         seed: from 0 to 2^64 - 1. The same seed, names, steps and examples give the same noise.
-        optimizer: its steps are counted, and noise on gradients enters there. One that takes closures is refused for that.
+        optimizer: its steps are counted, and noise on gradients enters there. LBFGS is refused for those.
         batch_axis: the axis of examples in the model's inputs, None if there is none.
         measure_every: every so many steps, realised rms and SNR are measured in each site's first call; 0 for never.
 
@@ -127,7 +125,9 @@ class Attachment:
         self._serial = 0
         self._ids: Tensor | None = None
         self._recall = Recall()
-        self._measured: dict[int, Measured] = {}
+        self._last: LastForward | None = None
+        self.diagnosis: Diagnosis | None = None
+        self.measured: dict[int, Measured] = {}
         self._gradients_done = False
         self._warned: set[str] = set()
         self._names = argument_names(model.forward)
@@ -136,7 +136,8 @@ class Attachment:
         for injection in plan:
             wiring.install(injection)
         self._points, self._gradients = wiring.points, wiring.gradients
-        self._register_keys()
+        self._around_gradients = wiring.around_gradients
+        self._keys = Keys(seed, [(p.path, p.role) for p in self._points])
         for point in self._points:
             magnitude = point.injection.noise.relative_to
             if magnitude is not None and not isinstance(magnitude, str):
@@ -149,25 +150,11 @@ class Attachment:
 
     # -- setting up ---------------------------------------------------------------------------------------------------
 
-    def _register_keys(self) -> None:
-        self._keys: dict[str, list[int]] = {}
-        keys = self._keys_for(self._pass)
-        seen: dict[int, Point] = {}
-        for point, key in zip(self._points, keys, strict=True):
-            if key in seen:
-                raise RuntimeError(f"attach: {point.name} and {seen[key].name} have the same key; take another seed")
-            seen[key] = point
-
-    def _keys_for(self, pass_: str) -> list[int]:
-        if pass_ not in self._keys:
-            self._keys[pass_] = [subkey(self.seed, p.path, p.role, pass_) for p in self._points]
-        return self._keys[pass_]
-
     def _hook(self, optimizer: torch.optim.Optimizer | None) -> list[Any]:
         if optimizer is None:
             if self._gradients:
                 raise ValueError(
-                    f"attach: {self._gradients[0][0].injection} needs the optimizer, allowed: attach(..., optimizer=opt)"
+                    f"attach: {self._gradients[0][0].injection} needs the optimizer: attach(..., optimizer=opt)"
                 )
             return []
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -192,35 +179,10 @@ class Attachment:
 
     # -- the clock ----------------------------------------------------------------------------------------------------
 
-    def _strengths(self) -> tuple[float, ...]:
-        """Every injection's strength at this step, checked by the noise's own rules."""
-        values = []
-        for injection in self.plan:
-            noise = injection.noise
-            if injection.when is not None:
-                factor = injection.when(self._step)
-                try:
-                    noise = dataclasses.replace(noise, strength=noise.strength * factor)
-                except (TypeError, ValueError) as problem:
-                    raise ValueError(
-                        f"step {self._step}: the schedule of {injection} gave {factor!r}: {problem}"
-                    ) from problem
-            values.append(noise.strength)
-        return tuple(values)
-
     def _new_clock(self, device: torch.device) -> Clock:
-        self._host = self._strengths()
-        rank = 0
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            rank = torch.distributed.get_rank()
-        keys = [key_words(k) for k in self._keys_for(self._pass)]
-        return Clock(
-            torch.tensor(keys, dtype=torch.int64, device=device).reshape(-1, 2),
-            torch.tensor(self._step, dtype=torch.int64, device=device),
-            torch.tensor(self._host, dtype=torch.float32, device=device),
-            torch.tensor(rank * EXAMPLES_PER_RANK, dtype=torch.int64, device=device),
-            torch.zeros(1, dtype=torch.int64, device=device),
-        )
+        """The clock at the beginning of the current step and pass."""
+        self._host = strengths_at(self.plan, self._step)
+        return new_clock(self._step, self._keys.words(self._pass), self._host, device)
 
     @property
     def current_step(self) -> int:
@@ -244,8 +206,14 @@ class Attachment:
         self._step += 1
         self._forwards = 0
         self._gradients_done = False
-        self._recall.forget()
+        self._new_step_begins()
         self._clock = self._new_clock(self._clock.step.device)
+
+    def _new_step_begins(self) -> None:
+        self._recall.forget()
+        self._last = None
+        for point in self._points:
+            point.scratch.clear()
 
     def examples(self, ids: Tensor) -> None:
         """Number the examples of the next forward: int64 [B], from 0 to 2^32 - 1.
@@ -306,6 +274,7 @@ class Attachment:
             self._frame = outer
         if not compiling:
             self._forwards += 1
+            self._last = LastForward(frame, patch, original, args, kwargs)
             self._recall.end(frame, [t for _, t in tensors(out)])
         return out
 
@@ -340,85 +309,46 @@ class Attachment:
         else:
             examples = clock.running + torch.arange(batch, device=clock.step.device)
             self._clock = clock._replace(running=clock.running + batch)
-        return Frame(clock, examples, arguments, self._host, 0)
+        return Frame(clock, examples, arguments, self._host)
 
-    def inject(
-        self,
-        point: Point,
-        frame: Frame,
-        x: Tensor,
-        *,
-        keep: Tensor | None = None,
-        default_mask: str | None = None,
-        batch_axis: int | None = 0,
-        merged: bool = False,
-        per_call: bool = True,
-        most_calls: int | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """x with the noise of one point: everything that a site hands over comes through here."""
-        compiling = torch.compiler.is_compiling()
-        clock = frame.clock if frame.clock.step.device == x.device else frame.clock.to(x.device)
-        key = clock.keys[point.index]
-        if per_call:
-            call_number = frame.calls[point.index]
-            frame.calls[point.index] = call_number + 1
-            if not frame.certain and frame.origin.log.count(point.index) > 1:
-                raise RuntimeError(
-                    f"{point.name}: activation checkpointing repeats one of its {frame.origin.log.count(point.index)} "
-                    "calls, and it is not known which; let the checkpointed function begin with a module of the model"
-                )
-            if most_calls is not None and call_number >= most_calls:
-                raise RuntimeError(f"{point.name}: ran more than {most_calls} times in one forward, as calls= allows")
-            key = key_for_call(key, call_number)
-            if not compiling:
-                frame.log.append(point.index)
-        point.fired = True
-        injection = point.injection
-        if not compiling and frame.host[point.injection_index] == 0.0:
-            return x
-        examples = clock.none if batch_axis is None else frame.examples
-        if batch_axis is not None:
-            _check_examples(point, x, batch_axis, examples.shape[0], merged)
-        keep = self._keep(injection, frame, x, keep, default_mask, point)
-        call = Call(
-            Address(key, clock.step, examples.to(x.device)),
-            clock.strengths[point.injection_index],
-            keep,
-            batch_axis,
-            point.name,
-            first,
-            memory=point.memory,
-        )
-        out = injection.noise.inject(x, call)
-        if not compiling and self._measures(point):
-            self._measured[point.index] = measure(self._step, x, out, keep)
-        return out
+    def ascend(self, loss: Tensor, retain_graph: bool = False) -> None:
+        """Take the loss's gradient where adversarial noise enters; the next forwards of this step get that noise.
 
-    def _keep(
-        self, injection: Injection, frame: Frame, x: Tensor, keep: Tensor | None, default: str | None, point: Point
-    ) -> Tensor | None:
-        """Where noise may enter: the site's own mask, the injection's mask, and its dims, all together."""
-        mask = injection.mask if injection.mask is not None else default
-        given = _mask_from(mask, frame.arguments, point, required=injection.mask is not None)
-        if given is not None:
-            given = masked_like(given, x, point.name)
-            keep = given if keep is None else keep & given
-        if injection.dims is not None:
-            chosen = dims_mask(injection.dims, injection.axis, x, point.name)
-            keep = chosen if keep is None else keep & chosen
-        return keep
+        They repeat the examples' numbers, so that random noise at other sites stays as it was.
 
-    def _measures(self, point: Point) -> bool:
-        if not self._measure_every or self._step % self._measure_every:
-            return False
-        last = self._measured.get(point.index)
-        return last is None or last.step != self._step
+        Raises:
+            RuntimeError: no adversarial noise, or no forward of it in this step.
+        """
+        found = [(p, n, tap) for p in self._points for n, tap in p.scratch.get("taps", {}).items()]
+        if not found:
+            raise RuntimeError(
+                f"step {self._step}: ascend() found no tensor to take a gradient at; it needs adversarial noise "
+                "in the plan, and a forward in training mode before it"
+            )
+        grads = torch.autograd.grad(loss, [tap for _, _, tap in found], retain_graph=retain_graph)
+        for (point, number, _), grad in zip(found, grads, strict=True):
+            point.scratch["directions"][number] = grad.sign()
+            point.scratch["taps"].pop(number)
+        self._clock = self._new_clock(self._clock.step.device)
+
+    def check(self, loss: Tensor) -> Tensor:
+        """The loss itself; where it is not finite, an error that names the step and the site that it came from.
+
+        The step's last forward is run again, with the same noise, to find the first site whose tensor is not finite.
+
+        Raises:
+            FloatingPointError: a loss that is infinite or not a number.
+        """
+        if not bool(torch.isfinite(loss.detach()).all()):
+            raise FloatingPointError(
+                f"step {self._step}: the loss is {loss.detach().sum().item()}; {why_not_finite(self)}"
+            )
+        return loss
 
     # -- gradients ----------------------------------------------------------------------------------------------------
 
     def gradients(self) -> None:
-        """Put the noise on gradients in now, instead of at the optimiser's step: for another order than clip, then noise.
+        """Put the noise on gradients in now instead of at the optimiser's step: for another order than clip, noise.
 
         Raises:
             RuntimeError: a second time in one step.
@@ -438,10 +368,21 @@ class Attachment:
 
     def _noise_gradients(self, grad_scale: Tensor | float | None) -> None:
         clock = self._clock
-        frame = Frame(clock, clock.none, {}, self._host, 0)
+        frame = Frame(clock, clock.none, {}, self._host)
+        for before, _ in self._around_gradients:
+            before()
         for point, parameter in self._gradients:
             noise_gradient(point, parameter, frame, grad_scale)
+        for _, after in self._around_gradients:
+            after()
         self._gradients_done = True
+
+    def measures(self, point: Point) -> bool:
+        """Whether this point's next tensor is to be measured: its first of every measure_every-th step."""
+        if not self._measure_every or self._step % self._measure_every:
+            return False
+        last = self.measured.get(point.index)
+        return last is None or last.step != self._step
 
     # -- what people read ---------------------------------------------------------------------------------------------
 
@@ -468,7 +409,7 @@ class Attachment:
                     str(p.injection.noise),
                     p.injection.noise.unit,
                     self._host[p.injection_index],
-                    self._measured.get(p.index),
+                    self.measured.get(p.index),
                 )
                 for p in self._points
             ),
@@ -476,9 +417,7 @@ class Attachment:
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """The learned scales, for your optimiser."""
-        for point in self._points:
-            if "learned" in point.memory:
-                yield point.memory["learned"]
+        yield from self._learned().values()
 
     def penalty(self) -> Tensor:
         """The sum of the learned scales' penalties, to be added to the loss."""
@@ -493,15 +432,17 @@ class Attachment:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs: the step, and the sites' keys, by which a renamed layer is noticed."""
-        keys = self._keys_for("0")
         return {
             "version": VERSION,
             "seed": self.seed,
             "step": self._step,
             "running": int(self._clock.running),
-            "sites": {f"{p.path}|{p.role}": k for p, k in zip(self._points, keys, strict=True)},
-            "learned": {f"{p.path}|{p.role}": p.memory["learned"].detach().clone() for p in self._points if "learned" in p.memory},
+            "sites": self._keys.by_place(),
+            "learned": {place: scale.detach().clone() for place, scale in self._learned().items()},
         }
+
+    def _learned(self) -> dict[str, nn.Parameter]:
+        return {f"{p.path}|{p.role}": p.memory["learned"] for p in self._points if "learned" in p.memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where state_dict() was taken: the next draws are those that would have come.
@@ -513,21 +454,20 @@ class Attachment:
             raise ValueError(f"load_state_dict: stream version {state['version']}, allowed: {VERSION}")
         if state["seed"] != self.seed:
             raise ValueError(f"load_state_dict: the run had seed {state['seed']}, this attachment has {self.seed}")
-        mine, theirs = self.state_dict()["sites"], state["sites"]
+        mine, theirs = self._keys.by_place(), state["sites"]
         if mine != theirs:
             gone, new = sorted(set(theirs) - set(mine)), sorted(set(mine) - set(theirs))
             raise ValueError(
                 f"load_state_dict: the sites differ, so noise would too: missing {gone or 'none'}, new {new or 'none'}"
             )
-        for point in self._points:
-            if "learned" in point.memory:
-                with torch.no_grad():
-                    point.memory["learned"].copy_(state["learned"][f"{point.path}|{point.role}"])
+        with torch.no_grad():
+            for place, scale in self._learned().items():
+                scale.copy_(state["learned"][place])
         self._step = state["step"]
         clock = self._new_clock(self._clock.step.device)
         self._clock = clock._replace(running=torch.full_like(clock.running, state["running"]))
         self._forwards, self._gradients_done = 0, False
-        self._recall.forget()
+        self._new_step_begins()
 
     def detach(self) -> None:
         """Take everything out again. The model is as it was; a second call does nothing."""
@@ -545,25 +485,3 @@ class Attachment:
 
     def __exit__(self, *_: object) -> None:
         self.detach()
-
-
-def _check_examples(point: Point, x: Tensor, batch_axis: int, batch: int, merged: bool) -> None:
-    size = x.shape[batch_axis] if x.dim() > batch_axis else -1
-    if size == batch or (merged and size > 0 and size % batch == 0):
-        return
-    raise ValueError(
-        f"{point.name}: shape {tuple(x.shape)} has no axis {batch_axis} of {batch} examples, allowed: "
-        "batch_axis= where they are, or merged=True where each example has several successive rows"
-    )
-
-
-def _mask_from(mask: Any, arguments: dict[str, Any], point: Point, required: bool) -> Tensor | None:
-    if mask is None or not isinstance(mask, str):
-        return None if mask is None else mask(arguments)
-    for path, tensor in tensors(arguments):
-        if path == mask or path.endswith("." + mask):
-            return tensor
-    if required:
-        known = ", ".join(repr(p) for p, _ in tensors(arguments))
-        raise LookupError(f"{point.name}: forward was given no mask {mask!r}; it was given {known}")
-    return None

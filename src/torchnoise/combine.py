@@ -45,7 +45,8 @@ class Combine(NamedTuple):
     """One way to combine, as pure functions.
 
     forward(x, draw, scale) -> out;  grad_x(grad, draw, scale) -> gradient with respect to x;
-    grad_scale(grad, x, draw) -> elementwise gradient with respect to scale. `needs_x`: grad_scale reads x.
+    grad_scale(grad, x, draw) -> elementwise gradient with respect to scale. needs_x: grad_scale reads x;
+    redraws_for_x: grad_x reads the draw; takes_scale: a measured magnitude makes sense here.
     """
 
     name: str
@@ -75,6 +76,11 @@ def _hit_only(grad: Tensor, draw: Draw) -> Tensor:
     return grad if draw.hit is None else torch.where(draw.hit, grad, 0.0)
 
 
+def _multiply_grad_scale(grad: Tensor, x: Tensor | None, draw: Draw) -> Tensor:
+    assert x is not None
+    return grad * x * draw.values
+
+
 def _replace_grad_x(grad: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
     return torch.zeros_like(grad) if draw.hit is None else torch.where(draw.hit, 0.0, grad)
 
@@ -91,7 +97,7 @@ COMBINES = {
         "multiply",
         _multiply,
         grad_x=lambda grad, draw, scale: grad * _factor(draw, scale, grad.dtype),
-        grad_scale=lambda grad, x, draw: grad * x * draw.values,
+        grad_scale=_multiply_grad_scale,
         needs_x=True,
         takes_scale=False,  # it is relative to x already; only a learned scale goes with it
     ),

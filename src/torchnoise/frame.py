@@ -1,48 +1,36 @@
-"""What one forward of the model needs to draw: made when the root's forward begins, dropped when it ends.
-
-Nothing here is ever changed in place: a graph that saved one of these tensors for its backward keeps its value, also
-where torch.compile decides to compute from the saved tensor again. (Changed in place, the backward of a compiled
-multiplicative noise silently drew the next forward's noise.)
-"""
+"""What one forward of the model needs to draw: made when the root's forward begins, dropped when it ends."""
 
 from __future__ import annotations
 
 import inspect
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from .clock import Clock
 from .sites.tree import tensors
-
-
-class Clock(NamedTuple):
-    """What moves between forwards, as tensors that are replaced and never written to.
-
-    keys: int64 [points, 2];  step: int64 [];  strengths: float32 [injections];  running: int64 [], the number of the
-    next example;  none: int64 [1], the example number of tensors without examples.
-    """
-
-    keys: Tensor
-    step: Tensor
-    strengths: Tensor
-    running: Tensor
-    none: Tensor
-
-    def to(self, device: torch.device) -> Clock:
-        return Clock(*(t.to(device) for t in self))
 
 
 class Frame:
     """One forward: its clock, its examples' numbers, its arguments by name, and how often each point ran."""
 
-    __slots__ = ("__weakref__", "arguments", "calls", "certain", "clock", "examples", "host", "log", "origin", "serial")
+    __slots__ = (
+        "__weakref__",
+        "arguments",
+        "calls",
+        "certain",
+        "clock",
+        "examples",
+        "host",
+        "log",
+        "origin",
+        "serial",
+    )
 
-    def __init__(
-        self, clock: Clock, examples: Tensor, arguments: dict[str, Any], host: tuple[float, ...], serial: int
-    ) -> None:
+    def __init__(self, clock: Clock, examples: Tensor, arguments: dict[str, Any], host: tuple[float, ...]) -> None:
         self.clock = clock
         self.examples = examples
         self.arguments = arguments
@@ -51,11 +39,10 @@ class Frame:
         self.log: list[int] = []  # the points in the order in which they ran, eager only
         self.certain = True
         self.origin: Frame = self
-        self.serial = serial
 
     def replay(self, position: int | None) -> Frame:
         """This forward again from after its first `position` draws on, for a recompute. None: not known where."""
-        again = Frame(self.clock, self.examples, self.arguments, self.host, self.serial)
+        again = Frame(self.clock, self.examples, self.arguments, self.host)
         again.origin = self
         again.certain = position is not None
         again.log = self.log[:position] if position is not None else []

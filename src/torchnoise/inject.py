@@ -103,7 +103,7 @@ class Inject(torch.autograd.Function):
         ctx.save_for_backward(kept_x, scale, strength, keep, key, step, examples)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, strength, keep, key, step, examples = ctx.saved_tensors
         combine = ctx.static.combine
         grad_scale = None

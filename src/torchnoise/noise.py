@@ -6,8 +6,8 @@ A Noise knows nothing of models. `RandomNoise.inject` is the one place where the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass, fields
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from .streams.address import Address
 
 if TYPE_CHECKING:
     from .learned import Learned
-    from .sites.point import Memory
 
 
 @dataclass
@@ -29,7 +28,8 @@ class Call:
 
     strength: float32 [];  keep: bool, broadcastable to the tensor, True where noise may enter, or None;
     batch_axis: None where the tensor has no examples (weights, gradients); first: the logical number of the tensor's
-    first element, for shards; stream: where words come from, the address by default; memory: what the site keeps.
+    first element, for shards; stream: where words come from, the address by default;
+    number: which call of the site in this forward; memory, scratch: what its noise keeps there for good, or for a step.
     """
 
     address: Address
@@ -39,7 +39,9 @@ class Call:
     site: str = ""
     first: int = 0
     stream: Stream = address_stream
-    memory: Memory | None = None
+    number: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
+    scratch: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ class Noise(ABC):
         name = type(self).__name__
         check_number(f"{name}: strength", self.strength, 0.0, self.largest)
         if self.combine not in self.allowed:
-            raise ValueError(
-                f"{name}: combine is {self.combine!r}, allowed: {', '.join(map(repr, self.allowed))}"
-            )
+            raise ValueError(f"{name}: combine is {self.combine!r}, allowed: {', '.join(map(repr, self.allowed))}")
         if isinstance(self.relative_to, str):
             if self.relative_to not in MAGNITUDES:
                 raise ValueError(
@@ -69,9 +69,7 @@ class Noise(ABC):
                     " (None for absolute)"
                 )
             if not COMBINES[self.combine].takes_scale:
-                raise ValueError(
-                    f"{name}: combine={self.combine!r} is relative to x already; leave relative_to out"
-                )
+                raise ValueError(f"{name}: combine={self.combine!r} is relative to x already; leave relative_to out")
 
     @property
     def unit(self) -> str:
@@ -86,12 +84,34 @@ class Noise(ABC):
     def inject(self, x: Tensor, call: Call) -> Tensor:
         """x with this noise, for one call of one site."""
 
+    def takes_integers(self) -> bool:
+        """Whether this noise may enter a tensor of integers."""
+        return False
+
+    def check_floating(self, x: Tensor, call: Call) -> None:
+        """Refuse a tensor of integers, unless this noise takes them."""
+        if not x.is_floating_point() and not self.takes_integers():
+            raise TypeError(
+                f"{call.site}: {self} cannot enter a tensor of {str(x.dtype).removeprefix('torch.')}; "
+                "it takes floating point. For token ids use a kind that replaces, or noise on the embedding"
+            )
+
+    def scale(self, x: Tensor, call: Call) -> Tensor | None:
+        """m(x), what the strength is relative to; None where it is absolute."""
+        if self.relative_to is None:
+            return None
+        if not isinstance(self.relative_to, str):
+            return self.relative_to.scale_for(call, x)
+        with torch.no_grad():
+            wide = x.detach().to(compute_dtype(x.dtype))
+            return MAGNITUDES[self.relative_to](wide, call.keep, call.batch_axis)
+
     def __str__(self) -> str:
         shown = [f"{self.strength:g}"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name not in ("strength", "_") and value != field.default:
-                shown.append(f"{field.name}={value!r}")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name != "strength" and value != each.default:
+                shown.append(f"{each.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -107,28 +127,13 @@ class RandomNoise(Noise):
         """
 
     def inject(self, x: Tensor, call: Call) -> Tensor:
+        self.check_floating(x, call)
         combine = COMBINES[self.combine]
-        if not x.is_floating_point() and not self.takes_integers():
-            raise TypeError(
-                f"{call.site}: {self} cannot enter a tensor of {str(x.dtype).removeprefix('torch.')}; "
-                "it takes floating point. For token ids use a kind that replaces, or noise on the embedding"
-            )
-        scale: Tensor | None = None
-        if isinstance(self.relative_to, str):
-            with torch.no_grad():
-                wide = x.detach().to(compute_dtype(x.dtype))
-                scale = MAGNITUDES[self.relative_to](wide, call.keep, call.batch_axis)
-        elif self.relative_to is not None:
-            scale = self.relative_to.scale_for(call, x)
         return Inject.apply(
             x,
-            scale,
+            self.scale(x, call),
             call.strength,
             call.keep,
             *call.address,
             Static(self, combine, call.batch_axis, call.first, call.stream),
         )
-
-    def takes_integers(self) -> bool:
-        """Whether this noise may enter a tensor of integers."""
-        return False

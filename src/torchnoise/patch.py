@@ -44,7 +44,7 @@ class Patch:
             return run(self, original, args, kwargs)
 
         def getstate() -> Any:
-            state = type(module).__getstate__(module)  # type: ignore[attr-defined]
+            state = type(module).__getstate__(module)
             if isinstance(state, dict):
                 state = {k: v for k, v in state.items() if v is not forward and v is not getstate}
                 if self._had and "forward" not in state:
@@ -78,7 +78,9 @@ def with_carrier(frame: Frame, carrier: Carrier, original: Callable, args: tuple
         undo: list[tuple[dict, str, Any]] = []
         try:
             for module, name, shadow in carrier.shadows:
-                _replace(module, name, shadow(frame, module._parameters[name]), undo)
+                parameter = module._parameters[name]
+                assert parameter is not None
+                _replace(module, name, shadow(frame, parameter), undo)
             out = original(*args, **kwargs)
         finally:
             for place, key, value in reversed(undo):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
-
-from torch import Tensor
 
 from .noise import Noise
 from .schedules import Schedule
+from .sites.masks import Mask
 from .sites.site import Site
 from .table import Table
-
-Mask = str | Callable[[Mapping[str, Any]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,9 +48,13 @@ class Injection:
         if not isinstance(self.at, Site):
             raise TypeError(f"Injection: at is {self.at!r}, allowed: a site such as Inputs() or Weights('encoder.*')")
         if self.when is not None and not callable(self.when):
-            raise TypeError(f"Injection: when is {self.when!r}, allowed: a function of the step, such as linear(1, 0, 100)")
+            raise TypeError(
+                f"Injection: when is {self.when!r}, allowed: a function of the step, such as linear(1, 0, 100)"
+            )
         if not (self.mask is None or isinstance(self.mask, str) or callable(self.mask)):
-            raise TypeError(f"Injection: mask is {self.mask!r}, allowed: an argument's name or a function of the arguments")
+            raise TypeError(
+                f"Injection: mask is {self.mask!r}, allowed: an argument's name or a function of the arguments"
+            )
         if self.dims is not None:
             dims = tuple(self.dims)
             if not dims or not all(isinstance(d, int) and not isinstance(d, bool) for d in dims):

@@ -1,8 +1,8 @@
 """Activation checkpointing: which forward, and which call of a module, a recompute is doing again.
 
 A plain counter of calls is wrong in a recompute: it has moved on. So each entry of a watched module is remembered by
-the storage of its first tensor, through a weak reference; when the same module is entered with the same storage inside a
-backward pass, that moment of that forward is known again. Where it is not, and more than one address is possible,
+the storage of its first tensor, through a weak reference; when the same module is entered with the same storage inside
+a backward pass, that moment of that forward is known again. Where it is not, and more than one address is possible,
 an error is raised: wrong gradients would be silent.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import weakref
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -74,7 +74,7 @@ class Recall:
         """The forward is over: the frame lives on as long as the graph of its outputs."""
         for out in outputs:
             if out.grad_fn is not None:
-                out.grad_fn.metadata.setdefault("torchnoise", []).append(frame)
+                cast(dict, out.grad_fn.metadata).setdefault("torchnoise", []).append(frame)
 
     def note(self, path: str, tensor: Tensor | None, frame: Frame) -> None:
         """A watched module is entered in a forward (or in a recompute, for checkpoints inside checkpoints)."""

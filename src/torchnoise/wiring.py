@@ -37,6 +37,7 @@ class Wiring:
         self.carriers: dict[nn.Module, Carrier] = {}
         self.points: list[Point] = []
         self.gradients: list[tuple[Point, Any]] = []
+        self.around_gradients: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.injection: Injection | None = None
         self.injection_index = -1
         self._roles: dict[tuple[str, str], int] = {}
@@ -58,8 +59,6 @@ class Wiring:
         assert self.injection is not None
         count = self._roles.get((path, kind), 0)
         self._roles[path, kind] = count + 1
-        point = Point(
-            self.attachment, self.injection, path, f"{kind}/{count}", len(self.points), self.injection_index
-        )
+        point = Point(self.attachment, self.injection, path, f"{kind}/{count}", len(self.points), self.injection_index)
         self.points.append(point)
         return point

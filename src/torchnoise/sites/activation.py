@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from .select import Selector, as_selectors, select
@@ -145,7 +144,7 @@ class Embeddings(Site):
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         things = [(n, m, m) for n, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
         if not self.select and hasattr(model, "get_input_embeddings"):
-            words = model.get_input_embeddings()
+            words = model.get_input_embeddings()  # type: ignore[operator]
             things = [row for row in things if row[1] is words] or things
         if not things:
             raise LookupError("Embeddings(): the model has no nn.Embedding or nn.EmbeddingBag")
@@ -164,27 +163,3 @@ class Embeddings(Site):
             return point(frame, out, keep=keep, default_mask=mask, batch_axis=axis)
 
         wiring.carrier(module).after.append(after)
-
-
-def masked_like(mask: Tensor, x: Tensor, site: str) -> Tensor:
-    """A mask of leading axes as bool, with axes of size 1 added until it broadcasts over x."""
-    if mask.dim() > x.dim() or any(m not in (1, s) for m, s in zip(mask.shape, x.shape, strict=False)):
-        raise ValueError(
-            f"{site}: the mask has shape {tuple(mask.shape)}, allowed: leading axes of the tensor's {tuple(x.shape)}"
-        )
-    return (mask != 0).reshape(mask.shape + (1,) * (x.dim() - mask.dim()))
-
-
-def dims_mask(dims: tuple[int, ...], axis: int, x: Tensor, site: str) -> Tensor:
-    """A bool mask that is True at the indices `dims` along `axis` of x."""
-    if not -x.dim() <= axis < x.dim():
-        raise IndexError(f"{site}: axis is {axis}, allowed: {-x.dim()} to {x.dim() - 1} for shape {tuple(x.shape)}")
-    size = x.shape[axis]
-    for d in dims:
-        if not -size <= d < size:
-            raise IndexError(f"{site}: dims has {d}, allowed: {-size} to {size - 1} along axis {axis}")
-    chosen = torch.zeros(size, dtype=torch.bool, device=x.device)
-    chosen[[d % size for d in dims]] = True
-    shape = [1] * x.dim()
-    shape[axis] = size
-    return chosen.view(shape)

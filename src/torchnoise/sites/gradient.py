@@ -65,6 +65,7 @@ def noise_gradient(point: Point, parameter: nn.Parameter, frame: Any, grad_scale
         noised = point(frame, plain, batch_axis=None, per_call=False, first=first)
         return noised if grad_scale is None else noised * grad_scale
 
+    point.fired = True  # also where this rank's shard is empty
     with torch.no_grad():
         if is_sharded(grad):
             relative = point.injection.noise.relative_to

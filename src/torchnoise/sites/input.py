@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import nearest
 from .site import Site
-from .tree import map_paths, tensors
+from .tree import rebuild, tensors
 
 if TYPE_CHECKING:
     from ..frame import Frame
@@ -46,7 +46,7 @@ class Inputs(Site):
         def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             found = _targets(frame.arguments, self.names, floating=True)
             change = {p for p, _ in found}
-            noised = map_paths(frame.arguments, lambda p, t: point(frame, t) if p in change else t)
+            noised, _ = rebuild(frame.arguments, lambda p, t: point(frame, t) if p in change else None)
             return frame.rebuild(noised, args, kwargs)
 
         wiring.carrier(model).before.append(before)
@@ -90,7 +90,7 @@ class Tokens(Site):
         def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             names = self.names or (("input_ids",) if "input_ids" in frame.arguments else ())
             change = {p for p, _ in _targets(frame.arguments, names, floating=False)}
-            noised = map_paths(frame.arguments, lambda p, t: change_ids(frame, t) if p in change else t)
+            noised, _ = rebuild(frame.arguments, lambda p, t: change_ids(frame, t) if p in change else None)
             return frame.rebuild(noised, args, kwargs)
 
         wiring.carrier(model).before.append(before)

@@ -20,19 +20,17 @@ def noise_shard(x: Any, elementwise: bool, inject: Callable[[Tensor, int], Tenso
     Shards of whole rows draw their own elements. Other layouts, and magnitudes of the whole tensor, are gathered,
     injected and cut again: right, and as dear as the gather.
     """
-    from torch.distributed.tensor import Replicate, Shard
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
     from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
     local = x.to_local()
-    shape, offset = compute_local_shape_and_global_offset(x.shape, x.device_mesh, x.placements)
-    rows = [p for p in x.placements if not isinstance(p, Replicate)]
-    plain = all(type(p) is Shard and p.dim == 0 for p in rows)
-    if plain and elementwise:
+    cut = [p for p in x.placements if not isinstance(p, Replicate)]
+    if elementwise and all(type(p) is Shard and p.dim == 0 for p in cut):
+        _, offset = compute_local_shape_and_global_offset(x.shape, x.device_mesh, x.placements)
         row = torch.Size(x.shape[1:]).numel()
         if local.numel():
-            local.copy_(inject(local, offset[0] * row if rows else 0))
+            local.copy_(inject(local, offset[0] * row if cut else 0))
         return
     whole = inject(x.full_tensor(), 0)
-    for axis, (start, size) in enumerate(zip(offset, shape, strict=True)):
-        whole = whole.narrow(axis, start, size)
-    local.copy_(whole)
+    # every rank has the whole already, so nothing is sent; a Partial gets its share, so that the sum is the whole
+    local.copy_(distribute_tensor(whole, x.device_mesh, x.placements, src_data_rank=None).to_local())

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from ..enter import enter
+from ..inject import Stream, address_stream
+
 if TYPE_CHECKING:
     from ..attach import Attachment
     from ..frame import Frame
@@ -22,7 +25,7 @@ class Point:
     """One place in one model where one injection enters.
 
     path and role name it in addresses; index is its row among the attachment's keys; memory is what its noise keeps
-    there (a learned scale, a gradient).
+    there for good (a learned scale), scratch what it keeps until the next step (a gradient).
     """
 
     attachment: Attachment
@@ -33,6 +36,7 @@ class Point:
     injection_index: int
     fired: bool = False
     memory: dict[str, Any] = field(default_factory=dict)
+    scratch: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -40,12 +44,19 @@ class Point:
         return f"{self.path or 'model'} ({self.role.partition('/')[0]})"
 
     def __call__(self, frame: Frame, x: Tensor, **how: Any) -> Tensor:
-        return self.attachment.inject(self, frame, x, **how)
+        return enter(self, frame, x, **how)
 
 
 @dataclass(frozen=True)
 class Site(ABC):
-    """A kind of place. Subclasses are values; `install` finds the points and ties them to the model's modules."""
+    """A kind of place. Subclasses are values; `install` finds the points and ties them to the model's modules.
+
+    `stream` is where noise at such places gets its random words from: the address, except for private noise.
+    """
+
+    @property
+    def stream(self) -> Stream:
+        return address_stream
 
     @abstractmethod
     def install(self, model: nn.Module, wiring: Wiring) -> None:

@@ -21,36 +21,46 @@ def tensors(nest: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from tensors(value, f"{path}.{i}" if path else str(i))
 
 
-def map_paths(nest: Any, change: Callable[[str, Tensor], Tensor], path: str = "") -> Any:
-    """The same nest with each tensor replaced by change(path, tensor). Nothing is changed in place."""
+Change = Callable[[str, Tensor], Tensor | None]
+
+
+def rebuild(nest: Any, change: Change, path: str = "") -> tuple[Any, bool]:
+    """The nest with tensors replaced by change(path, tensor), where that is not None; and whether any was.
+
+    What holds no changed tensor is passed on as it is, the same object; the rest is made anew, never written to.
+    """
     if isinstance(nest, Tensor):
-        return change(path, nest)
+        new = change(path, nest)
+        return (nest, False) if new is None else (new, True)
     if isinstance(nest, PackedSequence):
-        raise TypeError(
-            "noise cannot enter a PackedSequence, which mixes examples in one axis; put it before packing"
-        )
+        raise TypeError("noise cannot enter a PackedSequence, which mixes examples in one axis; put it before packing")
     if isinstance(nest, Mapping):
-        new = {k: map_paths(v, change, f"{path}.{k}" if path else str(k)) for k, v in nest.items()}
-        if type(nest) is dict or all(new[k] is nest[k] for k in new):
-            return nest if all(new[k] is nest[k] for k in new) else new
-        return type(nest)(**new) if hasattr(nest, "to_tuple") else type(nest)(new)  # to_tuple: ModelOutput
+        parts = {k: rebuild(v, change, f"{path}.{k}" if path else str(k)) for k, v in nest.items()}
+        if not any(changed for _, changed in parts.values()):
+            return nest, False
+        fields = {k: v for k, (v, _) in parts.items()}
+        if type(nest) is dict:
+            return fields, True
+        # Transformers' ModelOutput has to_tuple, and takes its fields by name
+        return (type(nest)(**fields) if hasattr(nest, "to_tuple") else type(nest)(fields)), True  # type: ignore[call-arg]
     if isinstance(nest, tuple | list):
-        items = [map_paths(v, change, f"{path}.{i}" if path else str(i)) for i, v in enumerate(nest)]
-        if all(a is b for a, b in zip(items, nest, strict=True)):
-            return nest
-        return type(nest)(*items) if hasattr(nest, "_fields") else type(nest)(items)
-    return nest
+        items = [rebuild(v, change, f"{path}.{i}" if path else str(i)) for i, v in enumerate(nest)]
+        if not any(changed for _, changed in items):
+            return nest, False
+        values = [v for v, _ in items]
+        return (type(nest)(*values) if hasattr(nest, "_fields") else type(nest)(values)), True
+    return nest, False
 
 
 def change_first(nest: Any, change: Callable[[Tensor], Tensor]) -> tuple[Any, bool]:
     """The nest with its first floating-point tensor changed, and whether there was one."""
     done = False
 
-    def once(path: str, tensor: Tensor) -> Tensor:
+    def once(path: str, tensor: Tensor) -> Tensor | None:
         nonlocal done
         if done or not tensor.is_floating_point():
-            return tensor
+            return None
         done = True
         return change(tensor)
 
-    return map_paths(nest, once), done
+    return rebuild(nest, once)

@@ -29,8 +29,8 @@ class Gaussian(RandomNoise):
     >>> print(Gaussian(0.02, relative_to="rms"))
     Gaussian(0.02, relative_to='rms')
 
-    Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995); Srivastava
-    et al., "Dropout", JMLR 15 (2014), section 10, for the multiplicative form.
+    Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995);
+    Srivastava et al., "Dropout", JMLR 15 (2014), section 10, for the multiplicative form.
     """
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
