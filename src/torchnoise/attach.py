@@ -119,6 +119,7 @@ class Attachment:
         self._measure_every = measure_every
         self._step = 0
         self._pass = "0"
+        self._elsewhere: dict[str, Clock] = {}  # the clocks of this step's other passes
         self._forced = False
         self._frame: Frame | None = None
         self._forwards = 0
@@ -211,6 +212,7 @@ class Attachment:
 
     def _new_step_begins(self) -> None:
         self._recall.forget()
+        self._elsewhere.clear()
         self._last = None
         for point in self._points:
             point.scratch.clear()
@@ -233,18 +235,29 @@ class Attachment:
 
     @contextmanager
     def on_pass(self, number: int) -> Iterator[None]:
-        """Other noise for the same examples of the same step: the second pass of R-Drop, a sample of predict.
+        """Other noise for the same examples of the same step: the second pass of R-Drop, say.
 
-        Within, examples are numbered from the beginning of the step again. Pass 0 is the ordinary one.
+        Each pass numbers its examples for itself. Pass 0 is the ordinary one.
         """
-        with self._on(str(number)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ValueError(f"on_pass: number is {number!r}, allowed: a whole number from 0")
+        outer = self._pass
+        self._enter_pass(str(number))
+        try:
             yield
+        finally:
+            self._enter_pass(outer)
+
+    def _enter_pass(self, name: str) -> None:
+        self._elsewhere[self._pass] = self._clock
+        self._pass = name
+        self._clock = self._elsewhere.pop(name, None) or self._new_clock(self._clock.step.device)
 
     @contextmanager
-    def _on(self, name: str, forced: bool | None = None) -> Iterator[None]:
+    def forced(self, name: str) -> Iterator[None]:
+        """Noise in eval mode too, as a pass of its own that leaves nothing behind. The way in is tn.active()."""
         before = self._pass, self._clock, self._forced, self._forwards
-        self._pass = name
-        self._forced = self._forced if forced is None else forced
+        self._pass, self._forced = name, True
         self._clock = self._new_clock(self._clock.step.device)
         try:
             yield
@@ -329,7 +342,8 @@ class Attachment:
         for (point, number, _), grad in zip(found, grads, strict=True):
             point.scratch["directions"][number] = grad.sign()
             point.scratch["taps"].pop(number)
-        self._clock = self._new_clock(self._clock.step.device)
+        if self._last is not None:
+            self._clock = self._clock._replace(running=self._last.frame.clock.running)
 
     def check(self, loss: Tensor) -> Tensor:
         """The loss itself; where it is not finite, an error that names the step and the site that it came from.

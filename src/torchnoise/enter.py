@@ -82,7 +82,8 @@ def count_call(point: Point, frame: Frame, most_calls: int | None) -> int:
         if not frame.certain and frame.origin.log.count(point.index) > 1:
             raise RuntimeError(
                 f"{point.name}: activation checkpointing repeats one of its {frame.origin.log.count(point.index)} "
-                "calls, and it is not known which; let the checkpointed function begin with a module of the model"
+                "calls, and it is not known which; let the checkpointed function begin with a module of the model "
+                "(and for checkpoints inside checkpoints, use torch.utils.checkpoint.set_checkpoint_early_stop(False))"
             )
         frame.log.append(point.index)
     return call

@@ -26,7 +26,7 @@ class Frame:
         "examples",
         "host",
         "log",
-        "origin",
+        "repeats",
         "serial",
     )
 
@@ -38,12 +38,17 @@ class Frame:
         self.calls = [0] * clock.keys.shape[0]
         self.log: list[int] = []  # the points in the order in which they ran, eager only
         self.certain = True
-        self.origin: Frame = self
+        self.repeats: Frame | None = None  # not itself where it repeats nothing: a cycle would outlive its graph
+
+    @property
+    def origin(self) -> Frame:
+        """The forward that this one repeats, or itself."""
+        return self.repeats or self
 
     def replay(self, position: int | None) -> Frame:
         """This forward again from after its first `position` draws on, for a recompute. None: not known where."""
         again = Frame(self.clock, self.examples, self.arguments, self.host)
-        again.origin = self
+        again.repeats = self.origin
         again.certain = position is not None
         again.log = self.log[:position] if position is not None else []
         for index, count in Counter(again.log).items():
