@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from .errors import check_number
 from .streams.address import key_words, subkey
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def strengths_at(plan: Plan, step: int) -> tuple[float, ...]:
         if injection.when is not None:
             factor = injection.when(step)
             try:
-                noise = dataclasses.replace(noise, strength=noise.strength * factor)
+                noise = dataclasses.replace(noise, strength=noise.strength * check_number("factor", factor))
             except (TypeError, ValueError) as problem:
                 raise ValueError(f"step {step}: the schedule of {injection} gave {factor!r}: {problem}") from problem
         values.append(noise.strength)

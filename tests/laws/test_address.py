@@ -6,7 +6,21 @@ import copy
 
 import pytest
 import torch
-from cases import KINDS, PAIRS, PLACES, Kind, Place, at_identity, attach_to, data, net, pair_name, same, sample_for, train_step
+from cases import (
+    KINDS,
+    PAIRS,
+    PLACES,
+    Kind,
+    Place,
+    at_identity,
+    attach_to,
+    data,
+    net,
+    pair_name,
+    same,
+    sample_for,
+    train_step,
+)
 from torch import nn
 
 import torchnoise as tn
@@ -74,9 +88,9 @@ def test_any_slice_of_the_elements_can_be_drawn_alone(kind: Kind) -> None:
 
     Broken on purpose: `lay_out` without its skip into the first block.
     """
+    from torchnoise.combine import COMBINES
     from torchnoise.inject import Static, address_stream, draw
     from torchnoise.streams import Address
-    from torchnoise.combine import COMBINES
 
     zero = torch.zeros((), dtype=torch.int64)
     address = Address(torch.tensor([1, 2]), zero, zero[None])

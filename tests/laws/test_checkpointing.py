@@ -124,7 +124,9 @@ def test_the_whole_model_checkpointed(reentrant: bool) -> None:
     found = []
     for mode in (None, reentrant):
         model = net()
-        with tn.attach(model, tn.Injection(tn.Gaussian(0.5, combine="multiply"), at=tn.Activations("block.*"))) as noise:
+        with tn.attach(
+            model, tn.Injection(tn.Gaussian(0.5, combine="multiply"), at=tn.Activations("block.*"))
+        ) as noise:
             model.zero_grad()
             for part in data().requires_grad_().split(4):
                 out = model(part) if mode is None else checkpoint(model, part, use_reentrant=mode)

@@ -40,9 +40,7 @@ def own(model: nn.Module) -> list:
 
 def equal(a: tuple, b: tuple) -> bool:
     """Whether two such views are the same, values bit by bit."""
-    values = len(a[0]) == len(b[0]) and all(
-        n == m and same(v, w) for (n, v), (m, w) in zip(a[0], b[0], strict=True)
-    )
+    values = len(a[0]) == len(b[0]) and all(n == m and same(v, w) for (n, v), (m, w) in zip(a[0], b[0], strict=True))
     return values and a[1:] == b[1:]
 
 

@@ -14,7 +14,13 @@ import torchnoise as tn
 
 @pytest.mark.parametrize(
     "site",
-    [tn.Activations("blok.*"), tn.Weights("head.weigth"), tn.Gradients("tial"), tn.Activations(nn.Conv2d), tn.Embeddings()],
+    [
+        tn.Activations("blok.*"),
+        tn.Weights("head.weigth"),
+        tn.Gradients("tial"),
+        tn.Activations(nn.Conv2d),
+        tn.Embeddings(),
+    ],
     ids=str,
 )
 def test_what_matches_nothing_is_refused(site: object) -> None:

@@ -1,0 +1,193 @@
+"""The three unusual families, on the same mechanism: adversarial, learned, private."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from cases import Text, data, fill, net, same
+from torch import Tensor, nn
+
+import torchnoise as tn
+
+
+def test_fgsm_at_the_input_equals_the_formula() -> None:
+    """x + epsilon sign(dL/dx), written out by hand on a model of its own."""
+    model, x = net(), data()
+    with tn.attach(model, tn.Injection(tn.FGSM(0.1), at=tn.Inputs())) as noise:
+        loss = model(x).square().sum()
+        noise.ascend(loss)
+        adversarial = model(x)
+    by_hand = x.clone().requires_grad_()
+    clean = net()(by_hand).square().sum()
+    clean.backward()
+    assert same(loss.detach(), clean.detach())
+    assert same(adversarial, net()(x + 0.1 * by_hand.grad.sign()))
+    assert adversarial.square().sum() > clean
+    assert x.grad is None
+
+
+def test_fgsm_at_the_embedding_spares_padding() -> None:
+    model = Text()
+    fill(model)
+    ids = torch.tensor([[3, 4, 5, 0], [6, 7, 0, 0]])
+    seen: list[Tensor] = []
+    model.attention.register_forward_pre_hook(lambda m, args: seen.append(args[0].detach()))
+    with tn.attach(model, tn.Injection(tn.FGSM(0.1), at=tn.Embeddings())) as noise:
+        noise.ascend(model(ids, ids != 0).logsumexp(-1).mean())
+        model(ids, ids != 0)
+    moved = seen[1] - seen[0]
+    assert same(moved[ids == 0], torch.zeros_like(moved[ids == 0]))
+    torch.testing.assert_close(moved[ids != 0].abs(), torch.full_like(moved[ids != 0], 0.1), rtol=1e-4, atol=1e-6)
+
+
+def test_random_noise_is_joined_over_adversarial_forwards() -> None:
+    """Both forwards of a step draw the same random noise elsewhere; the next step begins clean."""
+    model = nn.Sequential(nn.Identity(), nn.Identity())
+    seen: list[Tensor] = []
+    plan = tn.Plan(tn.Injection(tn.Gaussian(1.0), at=tn.Activations("1")), tn.Injection(tn.FGSM(0.5), at=tn.Inputs()))
+    with tn.attach(model, plan) as noise:
+        for _ in range(2):
+            x = torch.zeros(3, 4)
+            seen.append(model(x))
+            noise.ascend(seen[-1].sum())
+            seen.append(model(x))
+            noise.step()
+    torch.testing.assert_close(seen[1] - seen[0], torch.full((3, 4), 0.5))
+    torch.testing.assert_close(seen[3] - seen[2], torch.full((3, 4), 0.5))
+    assert not torch.isclose(seen[0], seen[2]).any()
+
+
+def test_fgsm_without_a_forward_is_refused() -> None:
+    with (
+        tn.attach(net(), tn.Injection(tn.FGSM(0.1), at=tn.Inputs())) as noise,
+        pytest.raises(RuntimeError, match="a forward in training mode before it"),
+    ):
+        noise.ascend(torch.tensor(1.0))
+
+
+def test_a_learned_sigma_has_the_right_gradient() -> None:
+    """d loss / d log sigma by autograd of the definition, with the noise that was drawn; for add and multiply."""
+    x = data(8, 5)
+    for combine in ("add", "multiply"):
+        noise = tn.Gaussian(1.0, relative_to=tn.Learned(0.3, features=5), combine=combine)
+        with tn.attach(nn.Identity(), tn.Injection(noise, at=tn.Activations(""))) as attachment:
+            given = x.clone().requires_grad_()
+            out = attachment.model(given)
+            out.pow(3).sum().backward()
+            (log_sigma,) = attachment.parameters()
+        z = (out.detach() - x) / (0.3 if combine == "add" else 0.3 * x)
+        rho = log_sigma.detach().clone().requires_grad_()
+        by_hand = x.clone().requires_grad_()
+        sigma = rho.exp()
+        (by_hand + sigma * z if combine == "add" else by_hand * (1 + sigma * z)).pow(3).sum().backward()
+        torch.testing.assert_close(log_sigma.grad, rho.grad, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(given.grad, by_hand.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_the_penalty_is_the_divergence_from_the_prior() -> None:
+    learned = tn.Learned(0.3, prior=0.7, features=4)
+    plan = tn.Injection(tn.Gaussian(1.0, relative_to=learned), at=tn.Activations("1"))
+    with tn.attach(nn.Sequential(nn.Linear(2, 4), nn.ReLU()), plan) as noise:
+        normal = torch.distributions.Normal
+        wanted = torch.distributions.kl_divergence(normal(0.0, 0.3), normal(0.0, 0.7)) * 4
+        torch.testing.assert_close(noise.penalty(), wanted)
+        (log_sigma,) = noise.parameters()
+        optimizer = torch.optim.Adam([log_sigma], lr=0.05)
+        for _ in range(300):
+            optimizer.zero_grad()
+            noise.penalty().backward()
+            optimizer.step()
+        torch.testing.assert_close(log_sigma.exp(), torch.full((4,), 0.7), rtol=1e-3, atol=1e-3)
+
+
+def test_learned_noise_grows_where_it_does_no_harm() -> None:
+    """Of two features, only one matters to the loss: noise falls on that one, and stays at the prior on the other."""
+    model = nn.Sequential(nn.Identity())
+    plan = tn.Injection(tn.Gaussian(1.0, relative_to=tn.Learned(0.5, prior=1.0, features=2)), at=tn.Activations("0"))
+    with tn.attach(model, plan) as noise:
+        optimizer = torch.optim.Adam(noise.parameters(), lr=0.05)
+        for _ in range(200):
+            optimizer.zero_grad()
+            (model(torch.zeros(64, 2))[:, 0].square().mean() * 50 + noise.penalty()).backward()
+            optimizer.step()
+            noise.step()
+        (log_sigma,) = noise.parameters()
+    # the optimum of 50 s^2 - ln s + s^2 / 2 is s = 1 / sqrt(101)
+    assert log_sigma.exp()[0].item() == pytest.approx(101**-0.5, rel=0.1)
+    assert log_sigma.exp()[1].item() == pytest.approx(1.0, rel=0.02)
+
+
+def test_learned_scales_are_resumed() -> None:
+    plan = tn.Injection(tn.Gaussian(1.0, relative_to=tn.Learned(0.5)), at=tn.Inputs())
+    with tn.attach(net(), plan) as noise:
+        with torch.no_grad():
+            next(noise.parameters()).fill_(3.0)
+        state = noise.state_dict()
+    with tn.attach(net(), plan) as noise:
+        noise.load_state_dict(state)
+        assert next(noise.parameters()).item() == 3.0
+
+
+def clipped_by_hand(model: nn.Module, x: Tensor, y: Tensor, clip: float) -> list[Tensor]:
+    """The sum of clipped per-example gradients, one example at a time."""
+    total = [torch.zeros_like(p) for p in model.parameters()]
+    for i in range(len(x)):
+        model.zero_grad()
+        nn.functional.cross_entropy(model(x[i : i + 1]), y[i : i + 1]).backward()
+        grads = [p.grad for p in model.parameters()]
+        norm = torch.cat([g.flatten() for g in grads]).norm()
+        total = [t + g * min(1.0, clip / float(norm)) for t, g in zip(total, grads, strict=True)]
+    model.zero_grad()
+    return total
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("clip", [0.01, 0.5, 1e6])
+def test_clipping_equals_a_loop_over_examples(reduction: str, clip: float) -> None:
+    """In float64, to 1e-10."""
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3, bias=False)).double()
+    fill(model)
+    x, y = data(7).double(), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    wanted = clipped_by_hand(model, x, y, clip)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    plan = tn.Injection(tn.Gaussian(0.0), at=tn.PerExampleGradients(clip, reduction=reduction))
+    with tn.attach(model, plan, optimizer=optimizer) as noise:
+        nn.functional.cross_entropy(model(x), y, reduction=reduction).backward()
+        noise.gradients()
+    batch = 7 if reduction == "mean" else 1
+    for p, w in zip(model.parameters(), wanted, strict=True):
+        torch.testing.assert_close(p.grad * batch, w, rtol=1e-10, atol=1e-10)
+
+
+def test_private_noise_has_its_scale_and_cannot_be_drawn_again() -> None:
+    """Standard deviation sigma * clip / B, within 4 standard errors; other noise at the same address, unless simulated."""
+    found = []
+    for simulation in (False, False, True, True):
+        model = nn.Linear(100, 100)
+        fill(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        site = tn.PerExampleGradients(clip=0.5, simulation=simulation)
+        with tn.attach(model, tn.Injection(tn.Gaussian(3.0), at=site), seed=5, optimizer=optimizer) as noise:
+            (model(data(4, 100)) * 0).sum(1).mean().backward()
+            noise.gradients()
+        found.append(model.weight.grad)
+    assert found[0].std().item() == pytest.approx(3.0 * 0.5 / 4, rel=4 / (2 * 10_000) ** 0.5)
+    assert not torch.isclose(found[0], found[1], rtol=0, atol=1e-9).any()
+    assert same(found[2], found[3])
+
+
+def test_private_gradients_refuse_what_they_cannot_bound() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    private = tn.Injection(tn.Gaussian(1.0), at=tn.PerExampleGradients(1.0))
+    with pytest.raises(TypeError, match="'1.weight' is not part of an nn.Linear"):
+        tn.attach(model, private, optimizer=optimizer)
+    with pytest.raises(ValueError, match="absolute noise that is added"):
+        tn.Injection(tn.Gaussian(1.0, relative_to="rms"), at=tn.PerExampleGradients(1.0))
+    layer = nn.Linear(4, 4)
+    model = nn.Sequential(layer, layer)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with tn.attach(model, private, optimizer=optimizer):
+        model(data()).sum().backward()
+        with pytest.raises(RuntimeError, match="ran twice"):
+            optimizer.step()
