@@ -160,7 +160,7 @@ def test_clipping_equals_a_loop_over_examples(reduction: str, clip: float) -> No
 
 
 def test_private_noise_has_its_scale_and_cannot_be_drawn_again() -> None:
-    """Standard deviation sigma * clip / B, within 4 standard errors; other noise at the same address, unless simulated."""
+    """Standard deviation sigma * clip / B, within 4 standard errors; never the same twice, unless simulated."""
     found = []
     for simulation in (False, False, True, True):
         model = nn.Linear(100, 100)
@@ -180,7 +180,7 @@ def test_private_gradients_refuse_what_they_cannot_bound() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     private = tn.Injection(tn.Gaussian(1.0), at=tn.PerExampleGradients(1.0))
-    with pytest.raises(TypeError, match="'1.weight' is not part of an nn.Linear"):
+    with pytest.raises(TypeError, match=r"'1.weight' is not part of an nn.Linear"):
         tn.attach(model, private, optimizer=optimizer)
     with pytest.raises(ValueError, match="absolute noise that is added"):
         tn.Injection(tn.Gaussian(1.0, relative_to="rms"), at=tn.PerExampleGradients(1.0))

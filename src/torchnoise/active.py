@@ -37,7 +37,7 @@ def active(model: nn.Module, sample: int = 0) -> Iterator[None]:
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with attachment.forced(f"active.{sample}"):
+        with attachment._runner.forced(f"active.{sample}"):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)

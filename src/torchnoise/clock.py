@@ -37,16 +37,20 @@ class Clock(NamedTuple):
         return Clock(*(t.to(device) for t in self))
 
 
+def rank() -> int | None:
+    """This process's rank among several, None where it is alone."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return None
+
+
 def new_clock(step: int, keys: list[tuple[int, int]], strengths: tuple[float, ...], device: torch.device) -> Clock:
     """The clock at the beginning of a step, before its first example."""
-    rank = 0
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        rank = torch.distributed.get_rank()
     return Clock(
         torch.tensor(keys, dtype=torch.int64, device=device).reshape(-1, 2),
         torch.tensor(step, dtype=torch.int64, device=device),
         torch.tensor(strengths, dtype=torch.float32, device=device),
-        torch.tensor(rank * EXAMPLES_PER_RANK, dtype=torch.int64, device=device),
+        torch.tensor((rank() or 0) * EXAMPLES_PER_RANK, dtype=torch.int64, device=device),
         torch.zeros(1, dtype=torch.int64, device=device),
     )
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from .patch import with_carrier
 
 if TYPE_CHECKING:
-    from .attach import Attachment
     from .frame import Frame
     from .patch import Patch
+    from .runner import Runner
 
 
 class LastForward(NamedTuple):
@@ -40,25 +40,25 @@ class Diagnosis:
         self.found = f"first seen at {site}, {made} ({noise}, strength now {strength:.4g})"
 
 
-def why_not_finite(attachment: Attachment) -> str:
+def why_not_finite(runner: Runner) -> str:
     """A half sentence for the error. Buffers and torch's generators are put back as they were."""
-    model, last = attachment.model, attachment._last
+    model, last = runner.model, runner.last
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
-            gradient = [p for p in attachment._points if p.role.startswith("gradient") and p.path == name]
+            gradient = [p for p in runner.points if p.role.startswith("gradient") and p.path == name]
             noise = f", whose gradient had {gradient[0].injection.noise}" if gradient else ""
             return f"the parameter {name!r} is not finite since an earlier step{noise}"
     if last is None:
         return "the site is not known: no forward of this step ran without torch.compile"
     buffers = [(b, b.clone()) for b in model.buffers()]
-    attachment.diagnosis, outer = Diagnosis(), attachment._frame
-    attachment._frame = last.frame.replay(0)
+    runner.diagnosis, outer = Diagnosis(), runner.frame
+    runner.frame = last.frame.replay(0)
     try:
         with torch.no_grad(), torch.random.fork_rng():
-            with_carrier(attachment._frame, last.patch.carrier, last.original, last.args, last.kwargs)
-            return attachment.diagnosis.found or "every site's tensor is finite, so it arose after them"
+            with_carrier(runner.frame, last.patch.carrier, last.original, last.args, last.kwargs)
+            return runner.diagnosis.found or "every site's tensor is finite, so it arose after them"
     finally:
-        attachment.diagnosis, attachment._frame = None, outer
+        runner.diagnosis, runner.frame = None, outer
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from .noise import Call
-from .report import measure
 from .sites.masks import both, dims_mask, mask_named, masked_like
 from .streams.address import Address, key_for_call
 
@@ -36,7 +35,7 @@ def enter(
     call within a forward draws its own, at most most_calls of them. first: the logical number of x's first element.
     """
     eager = not torch.compiler.is_compiling()
-    injection, attachment = point.injection, point.attachment
+    injection, runner = point.injection, point.runner
     clock = frame.clock if frame.clock.step.device == x.device else frame.clock.to(x.device)
     call = count_call(point, frame, most_calls) if per_call else 0
     point.fired = True
@@ -65,10 +64,10 @@ def enter(
             point.scratch,
         ),
     )
-    if eager and attachment.diagnosis is not None:
-        attachment.diagnosis.look(point.name, str(injection.noise), frame.host[point.injection_index], x, out)
-    elif eager and attachment.measures(point):
-        attachment.measured[point.index] = measure(attachment.current_step, x, out, keep)
+    if eager and runner.diagnosis is not None:
+        runner.diagnosis.look(point.name, str(injection.noise), frame.host[point.injection_index], x, out)
+    elif eager:
+        runner.meter.look(point.index, runner.step, x, out, keep)
     return out
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .attach import Attachment
     from .frame import Frame
+    from .runner import Runner
     from .wiring import Carrier
 
 _PATCHES = "torchnoise"  # the mark on our forward functions, by which an attached module is known
@@ -31,13 +31,13 @@ def is_patched(module: nn.Module) -> bool:
 class Patch:
     """One module's forward while it is attached."""
 
-    def __init__(self, attachment: Attachment, module: nn.Module, carrier: Carrier, is_root: bool) -> None:
+    def __init__(self, runner: Runner, module: nn.Module, carrier: Carrier, is_root: bool) -> None:
         self.module = module
         self.carrier = carrier
         self.attached = True
         self._had = "forward" in module.__dict__
         self._original = module.forward
-        original, run = module.forward, attachment.run_root if is_root else attachment.run
+        original, run = module.forward, runner.run_root if is_root else runner.run
 
         @functools.wraps(original)
         def forward(*args: Any, **kwargs: Any) -> Any:

@@ -32,6 +32,20 @@ def measure(step: int, x: Tensor, out: Tensor, keep: Tensor | None) -> Measured:
         return Measured(step, tuple(x.shape), signal, noise)
 
 
+class Meter:
+    """Measures each point's first tensor in every so many steps; 0 for never."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.found: dict[int, Measured] = {}
+
+    def look(self, point: int, step: int, x: Tensor, out: Tensor, keep: Tensor | None) -> None:
+        """Measure, if it is time for this point."""
+        last = self.found.get(point)
+        if self.every and step % self.every == 0 and (last is None or last.step != step):
+            self.found[point] = measure(step, x, out, keep)
+
+
 class Row(NamedTuple):
     """One point in a report. rms and snr_db are None where nothing was measured (or the model runs compiled)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from .sites.site import After, Before, Point
 
 if TYPE_CHECKING:
-    from .attach import Attachment
     from .frame import Frame
     from .plan import Injection
+    from .runner import Runner
 
 Shadow = Callable[["Frame", Tensor], Tensor]
 
@@ -31,8 +31,8 @@ class Carrier:
 class Wiring:
     """Collects carriers and points while the sites of one injection after the other are installed."""
 
-    def __init__(self, attachment: Attachment, model: nn.Module) -> None:
-        self.attachment = attachment
+    def __init__(self, runner: Runner, model: nn.Module) -> None:
+        self.runner = runner
         self.model = model
         self.carriers: dict[nn.Module, Carrier] = {}
         self.points: list[Point] = []
@@ -54,11 +54,18 @@ class Wiring:
             self.carriers[module] = Carrier(self._paths[module])
         return self.carriers[module]
 
+    def watched(self) -> Iterator[tuple[nn.Module, Carrier]]:
+        """The modules to patch: the model, what carries noise, and what contains it, which checkpointing needs."""
+        carrying = {m for m, c in self.carriers.items() if c.before or c.shadows or c.after}
+        for module in self.model.modules():
+            if module is self.model or any(m in carrying for m in module.modules()):
+                yield module, self.carrier(module)
+
     def point(self, path: str, kind: str) -> Point:
         """A new point. Its role counts the injections of this kind at this place, so that each draws its own."""
         assert self.injection is not None
         count = self._roles.get((path, kind), 0)
         self._roles[path, kind] = count + 1
-        point = Point(self.attachment, self.injection, path, f"{kind}/{count}", len(self.points), self.injection_index)
+        point = Point(self.runner, self.injection, path, f"{kind}/{count}", len(self.points), self.injection_index)
         self.points.append(point)
         return point

@@ -145,7 +145,7 @@ class Unrecognisable(Net):
 
 
 def test_what_cannot_be_recognised_is_refused() -> None:
-    """Wrong gradients would be silent. Broken on purpose: `count_call` that takes the next number instead of raising."""
+    """Wrong gradients would be silent. Broken on purpose: `count_call` that takes the next number and goes on."""
     model = Unrecognisable()
     with tn.attach(model, tn.Injection(tn.Gaussian(0.5, combine="multiply"), at=tn.Activations("block.*"))):
         loss = model(data()).sum()

@@ -151,7 +151,7 @@ def test_an_export_is_clean(training: bool) -> None:
 def test_a_trace_is_clean() -> None:
     model, x = net(), data()
     clean = model(x)
-    with tn.attach(model, multiply), pytest.warns(DeprecationWarning):
+    with tn.attach(model, multiply), pytest.warns(DeprecationWarning, match="torch.jit"):
         traced = torch.jit.trace(model, x, check_trace=False)
     assert same(traced(x), clean)
 

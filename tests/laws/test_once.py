@@ -92,9 +92,11 @@ def test_gradient_noise_enters_once_a_step() -> None:
 
 def test_more_calls_than_allowed_are_refused() -> None:
     model = net()
-    with tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Activations("block.0", calls=1))):
-        with pytest.raises(RuntimeError, match=r"block.0 .* more than 1 times"):
-            model(data())
+    with (
+        tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Activations("block.0", calls=1))),
+        pytest.raises(RuntimeError, match=r"block.0 .* more than 1 times"),
+    ):
+        model(data())
     with tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Activations("block.0", calls=2))):
         model(data())
 

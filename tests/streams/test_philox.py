@@ -79,7 +79,7 @@ def test_the_form_for_compilers_has_the_same_bits(counter: list[int], key: list[
 
 
 def test_where_each_field_of_an_address_goes() -> None:
-    """Element e of example n in step t is word e mod 4 of the block (e // 4, t, n); blocks beyond 2^32 carry into c1."""
+    """Element e of example n in step t is word e mod 4 of block (e // 4, t, n); blocks beyond 2^32 carry into c1."""
     address = Address(torch.tensor([3, 4]), torch.tensor(17), torch.tensor([5, 2**32 - 1]))
     found = words(address, 10)
     assert found.shape == (2, 3, 4)

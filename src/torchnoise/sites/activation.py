@@ -100,7 +100,7 @@ class Activations(Site):
 
     def _tie(self, wiring: Wiring, path: str, owner: nn.Module) -> None:
         point = wiring.point(path, f"activation.{self.side}")
-        axis = batch_axis_of(owner, self.batch_axis, wiring.attachment.batch_axis)
+        axis = batch_axis_of(owner, self.batch_axis, wiring.runner.batch_axis)
         how = {"batch_axis": axis, "merged": self.merged, "most_calls": self.calls}
 
         def change(frame: Frame, nest: Any) -> Any:
@@ -159,7 +159,7 @@ class Embeddings(Site):
         def after(frame: Frame, args: tuple, kwargs: dict, out: Tensor) -> Tensor:
             ids = args[0] if args else kwargs["input"]
             keep = None if padding is None else (ids != padding)[..., None]
-            axis = wiring.attachment.batch_axis
+            axis = wiring.runner.batch_axis
             return point(frame, out, keep=keep, default_mask=mask, batch_axis=axis)
 
         wiring.carrier(module).after.append(after)

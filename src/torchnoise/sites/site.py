@@ -13,10 +13,10 @@ from ..enter import enter
 from ..inject import Stream, address_stream
 
 if TYPE_CHECKING:
-    from ..attach import Attachment
     from ..frame import Frame
     from ..noise import Noise
     from ..plan import Injection
+    from ..runner import Runner
     from ..wiring import Wiring
 
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class Point:
     """One place in one model where one injection enters.
 
-    path and role name it in addresses; index is its row among the attachment's keys; memory is what its noise keeps
+    path and role name it in addresses; index is its row among the runner's keys; memory is what its noise keeps
     there for good (a learned scale), scratch what it keeps until the next step (a gradient).
     """
 
-    attachment: Attachment
+    runner: Runner
     injection: Injection
     path: str
     role: str

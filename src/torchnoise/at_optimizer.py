@@ -1,0 +1,80 @@
+"""What happens at the optimiser's step: noise on gradients before it, the next step after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .frame import Frame
+from .runner import Runner
+from .sites.gradient import noise_gradient
+from .wiring import Wiring
+
+
+class AtOptimizer:
+    """Puts noise into gradients once a step, and counts the steps where there is an optimiser to count."""
+
+    def __init__(self, runner: Runner, wiring: Wiring, optimizer: torch.optim.Optimizer | None) -> None:
+        self.runner = runner
+        self.optimizer = optimizer
+        self.done = False
+        self._gradients, self._around = wiring.gradients, wiring.around_gradients
+        self._hooks: list[Any] = []
+        if optimizer is not None:
+            self._check(optimizer)
+            self._hooks = [
+                optimizer.register_step_pre_hook(self._before),
+                optimizer.register_step_post_hook(lambda *_: self.advance()),
+            ]
+        elif self._gradients:
+            raise ValueError(
+                f"attach: {self._gradients[0][0].injection} needs the optimizer: attach(..., optimizer=opt)"
+            )
+
+    def _check(self, optimizer: object) -> None:
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError(f"attach: optimizer is {type(optimizer).__name__}, allowed: a torch.optim.Optimizer")
+        if self._gradients and isinstance(optimizer, torch.optim.LBFGS):
+            raise TypeError(
+                "attach: LBFGS computes gradients inside its step, from a closure, where noise on them cannot enter; "
+                "allowed: an optimizer whose step takes no closure, such as SGD or Adam"
+            )
+
+    def _before(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
+        if self._gradients and (kwargs.get("closure") is not None or any(callable(a) for a in args)):
+            raise TypeError(
+                "step: the optimizer was given a closure, inside which noise on gradients cannot enter; "
+                "call backward() first and step() without a closure"
+            )
+        if not self.done:
+            self._noise(getattr(optimizer, "grad_scale", None))
+
+    def noise_now(self) -> None:
+        """Before the optimiser's step, by hand."""
+        if self.done:
+            raise RuntimeError(f"step {self.runner.step}: the gradients have their noise already")
+        self._noise(None)
+
+    def _noise(self, grad_scale: Tensor | float | None) -> None:
+        clock = self.runner.clock
+        frame = Frame(clock, clock.none, {}, self.runner.host)
+        for before, _ in self._around:
+            before()
+        for point, parameter in self._gradients:
+            noise_gradient(point, parameter, frame, grad_scale)
+        for _, after in self._around:
+            after()
+        self.done = True
+
+    def advance(self) -> None:
+        """The step is over."""
+        self.done = False
+        self.runner.advance()
+
+    def remove(self) -> None:
+        """Take the hooks off the optimiser."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
