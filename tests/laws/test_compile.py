@@ -38,8 +38,7 @@ def test_compiled_equals_eager_in_one_graph(kind: Kind, place: Place) -> None:
     """Outputs and gradients over four steps and two forwards each, bit-equal; compiled once.
 
     The graphs run operation by operation here, so that nothing but the tracing is tested; Inductor comes below.
-    Broken on purpose: a clock that is written in place (wrong gradients); calls that are not reset by the root (more
-    graphs).
+    Broken on purpose: calls that are not counted from 0 in every forward (more graphs, other noise).
     """
     found: list[list[Tensor]] = [[], []]
     counter = CompileCounterWithBackend("aot_eager")
@@ -60,7 +59,10 @@ def test_compiled_equals_eager_in_one_graph(kind: Kind, place: Place) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [tn.Gaussian(0.3, relative_to="rms"), tn.Gaussian(0.3, combine="multiply")], ids=str)
 def test_inductor(noise: tn.Gaussian) -> None:
-    """Inductor's code: the noise has the same bits; one graph; uneven last batches need no more than one further."""
+    """Inductor's code: the noise has the same bits; one graph; uneven last batches need no more than one further.
+
+    Broken on purpose: a root taken in float32, which Inductor's code approximates.
+    """
     model = nn.Identity()
     found: list[list[Tensor]] = [[], []]
     counter = CompileCounterWithBackend("inductor")
@@ -82,7 +84,8 @@ def test_inductor(noise: tn.Gaussian) -> None:
 def test_backward_keeps_its_own_noise() -> None:
     """Two compiled forwards, then their backwards: each gradient has its own forward's noise.
 
-    Broken on purpose: running numbers that the graph adds to in place.
+    A graph that adds to the running numbers in place has lost this in smaller models, where the compiler computes the
+    examples' numbers again in the backward.
     """
     model = nn.Identity()
     multiply = tn.Injection(tn.Gaussian(0.5, combine="multiply"), at=tn.Inputs())

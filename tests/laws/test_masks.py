@@ -91,12 +91,14 @@ def test_embeddings_spare_padding_ids_and_masked_positions() -> None:
     fill(model)
     tokens, mask = ids()
     mask[:, 1] = 0
+    mask[:, 6] = 1  # a mask that lets padding through: the ids still tell
     seen: list[Tensor] = []
     with tn.attach(model, tn.Injection(tn.Gaussian(1.0), at=tn.Embeddings())):
         model.attention.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
         model(tokens, mask)
     clean = model.embedding(tokens)
     changed = (seen[0] != clean).all(-1)
+    assert ((seen[0] != clean).any(-1) == changed).all()
     assert torch.equal(changed, (mask == 1) & (tokens != 0))
 
 

@@ -44,7 +44,7 @@ def test_64_megabytes_of_multiplicative_noise() -> None:
 
 
 def test_backward_draws_the_same_factor() -> None:
-    """The gradient of a multiplicative noise is its factor, element by element."""
+    """A multiplicative noise's gradient is its factor. Broken on purpose: a backward that draws for other examples."""
     x = torch.randn(4, 100, generator=torch.Generator().manual_seed(0)).requires_grad_()
     for source in (tn.Gaussian(0.5, combine="multiply"), tn.Uniform(0.5, combine="multiply"), tn.Bernoulli(0.5)):
         x.grad = None

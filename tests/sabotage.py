@@ -1,0 +1,110 @@
+"""Breaks every law on purpose, one at a time, in a copy of the package, and shows that its test goes red.
+
+    python tests/sabotage.py            all of them (minutes)
+    python tests/sabotage.py masks      those whose name holds a word
+
+Each row: a name, a file, the line as it stands, the line as it would be wrong, and the test that must notice.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+LAWS = "tests/laws/test_"
+
+
+class Break(NamedTuple):
+    """One law, broken."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    test: str
+
+
+BREAKS = [
+    Break("address: philox has 10 rounds", "streams/philox.py", "ROUNDS = 10", "ROUNDS = 9", "tests/streams/test_philox.py::test_known_answers"),
+    Break("address: resume", "attach.py", 'go_to(state["step"],', "go_to(0,", LAWS + "address.py::test_resumed_equals_uninterrupted[gaussian-input]"),
+    Break("address: micro-batches", "runner.py", "examples = clock.running + torch", "examples = torch", LAWS + "address.py::test_micro_batches_equal_the_batch[gaussian]"),
+    Break("address: slices", "inject.py", "skip = first % 4", "skip = 0", LAWS + "address.py::test_any_slice_of_the_elements_can_be_drawn_alone[gaussian]"),
+    Break("address: calls", "streams/address.py", "if call == 0:", "if True:", LAWS + "address.py::test_another_address_gives_other_noise[call]"),
+    Break("address: the step", "clock.py", "torch.tensor(step, dtype", "torch.tensor(0, dtype", LAWS + "address.py::test_another_address_gives_other_noise[step]"),
+    Break("address: the pass", "streams/address.py", "(str(seed), path, role, pass_)", "(str(seed), path, role)", LAWS + "address.py::test_another_address_gives_other_noise[pass]"),
+    Break("address: torch's generators", "sources/gaussian.py", "* strength)", "* strength + 0 * strength.new_empty(()).uniform_())", LAWS + "address.py::test_torch_generators_are_neither_read_nor_moved[gaussian]"),
+    Break("address: checkpointing, the call", "recall.py", "origin.replay(found[0].position)", "origin.replay(0)", LAWS + "checkpointing.py::test_gradients_are_exact[gaussian_multiply-activation-reentrant]"),
+    Break("address: checkpointing, the unknown", "enter.py", "if not frame.certain and", "if False and", LAWS + "checkpointing.py::test_what_cannot_be_recognised_is_refused"),
+    Break("no trace: eval", "runner.py", "(patch.module.training or self._forced)", "True", LAWS + "no_trace.py::test_the_model_looks_the_same_while_attached_and_is_the_same_after[gaussian-input]"),
+    Break("no trace: detach", "patch.py", 'del place["__getstate__"]', "pass", LAWS + "no_trace.py::test_the_model_looks_the_same_while_attached_and_is_the_same_after[gaussian-input]"),
+    Break("no trace: after an exception", "patch.py", "for place, key, value in reversed(undo):", "for place, key, value in ():", LAWS + "no_trace.py::test_detach_after_an_exception"),
+    Break("no trace: copies", "patch.py", 'module.__dict__["__getstate__"] = getstate', "pass", LAWS + "no_trace.py::test_copies_are_clean[deepcopy]"),
+    Break("no trace: exports", "patch.py", "return torch.compiler.is_exporting() or torch.jit.is_tracing()", "return False", LAWS + "no_trace.py::test_an_export_is_clean[True]"),
+    Break("scale: linear", "sources/gaussian.py", "* strength)", "* strength * strength)", LAWS + "scale.py::test_noise_is_strength_times_unit_noise[gaussian]"),
+    Break("scale: nested", "sources/bernoulli.py", "words < threshold", "((words < threshold) ^ (strength > 0.5))", LAWS + "scale.py::test_hits_at_a_low_probability_are_hits_at_a_higher_one[bernoulli_multiply]"),
+    Break("scale: zero", "inject.py", "out = torch.where(strength != 0, out, x)", "pass", LAWS + "scale.py::test_strength_zero_is_x_itself[gaussian]"),
+    Break("memory", "inject.py", "kept_x = x if learns and", "kept_x = x if True or", LAWS + "memory.py::test_only_the_address_is_saved[gaussian_multiply]"),
+    Break("memory: drawn again", "inject.py", "Address(key, step, examples), grad)", "Address(key, step, examples + 1), grad)", LAWS + "memory.py::test_backward_draws_the_same_factor"),
+    Break("masks: padding", "inject.py", "return out if keep is None else torch.where(keep, out, x)", "return out", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian]"),
+    Break("masks: true lengths", "noise.py", "(wide, call.keep, call.batch_axis)", "(wide, None, call.batch_axis)", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian_rms]"),
+    Break("masks: special tokens", "sites/input.py", "if self.special:", "if False:", LAWS + "masks.py::test_tokens_spare_special_ids_and_padding"),
+    Break("masks: padding ids", "sites/activation.py", "keep = None if padding is None else", "keep = None if True else", LAWS + "masks.py::test_embeddings_spare_padding_ids_and_masked_positions"),
+    Break("once: what never runs", "sites/site.py", "fired: bool = False", "fired: bool = True", LAWS + "once.py::test_what_never_runs_is_named"),
+    Break("once: attached twice", "attach.py", "if is_patched(module):", "if False:", LAWS + "once.py::test_attaching_twice_is_refused"),
+    Break("once: gradients", "at_optimizer.py", "if not self.done:", "if True:", LAWS + "once.py::test_gradient_noise_enters_once_a_step"),
+    Break("once: tied parameters", "sites/weight.py", "parameters = dict.fromkeys(p for _, _, p in chosen)", "parameters = [p for _, _, p in chosen]", LAWS + "once.py::test_a_tied_parameter_is_drawn_once"),
+    Break("units: realised rms", "report.py", "math.sqrt(noise), snr", "math.sqrt(signal), snr", LAWS + "units.py::test_realised_rms_and_snr"),
+    Break("composition: compiled bits", "streams/normal.py", ".to(torch.float64).sqrt().to(torch.float32)", ".sqrt()", LAWS + "compile.py::test_inductor"),
+    Break("composition: one graph", "runner.py", "return Frame(clock, examples, arguments, self.host)", "frame = Frame(clock, examples, arguments, self.host); frame.calls = self.__dict__.setdefault('calls', frame.calls); return frame", LAWS + "compile.py::test_compiled_equals_eager_in_one_graph[gaussian_multiply-activation_input]"),
+    Break("composition: GradScaler", "at_optimizer.py", 'self._noise(getattr(optimizer, "grad_scale", None))', "self._noise(None)", LAWS + "composition.py::test_grad_scaler[True]"),
+    Break("composition: attention", "sites/activation.py", '{nn.MultiheadAttention: ("out_proj",)}', "{}", LAWS + "composition.py::test_multihead_attention_owns_what_its_child_never_runs"),
+    Break("composition: recurrent weights", "patch.py", 'flat = module.__dict__.get("_flat_weights")', "flat = None", LAWS + "composition.py::test_recurrent_models"),
+    Break("composition: fused inference path", "active.py", "torch.backends.mha.set_fastpath_enabled(False)", "pass", LAWS + "composition.py::test_transformer_layers_in_eval_on_purpose"),
+    Break("composition: predict in training", "runner.py", "self._pass, self.clock, self._forced, self._forwards, self._seen = before", "self._pass, _, self._forced, self._forwards, self._seen = before", LAWS + "composition.py::test_predict_under_training_changes_nothing"),
+    Break("composition: shards", "sites/shards.py", "offset[0] * row if cut else 0", "0", LAWS + "distributed.py"),
+    Break("composition: ranks", "clock.py", "(rank() or 0) * EXAMPLES_PER_RANK", "0", LAWS + "distributed.py"),
+    Break("oracle: the normal transform", "streams/normal.py", "quadrant = (word + (1 << 29)) >> 30", "quadrant = word >> 30", "tests/streams/test_normal.py::test_against_the_definition"),
+]  # fmt: skip
+
+
+def goes_red(one: Break, copy: Path) -> bool:
+    """Whether the test fails with this break, in the copy; the copy is mended afterwards."""
+    path = copy / "src" / "torchnoise" / one.file
+    text = path.read_text()
+    if one.right not in text:
+        raise SystemExit(f"{one.name}: {one.file} no longer holds {one.right!r}")
+    path.write_text(text.replace(one.right, one.wrong))
+    try:
+        environment = {**os.environ, "PYTHONPATH": str(copy / "src")}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", one.test]
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    finally:
+        path.write_text(text)
+    if done.returncode not in (0, 1):  # 1: tests failed; anything else is not a verdict
+        raise SystemExit(f"{one.name}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == 1
+
+
+def main() -> int:
+    """Run the chosen breaks; the number of those that no test noticed."""
+    chosen = [b for b in BREAKS if all(word in b.name for word in sys.argv[1:])]
+    unnoticed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache"))
+        for one in chosen:
+            red = goes_red(one, copy)
+            unnoticed += not red
+            print(f"{'red  ' if red else 'GREEN'}  {one.name:<40}  {one.test}", flush=True)
+    print(f"{len(chosen) - unnoticed} of {len(chosen)} broken laws were noticed")
+    return unnoticed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

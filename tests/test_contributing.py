@@ -1,0 +1,56 @@
+"""The worked example of CONTRIBUTING.md does what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from cases import Kind, at_identity, attach_to, data, net, same, train_step
+from torch import nn
+
+import torchnoise as tn
+
+PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
+
+
+def block(name: str) -> str:
+    """The code block behind <!-- test: name -->."""
+    found = re.search(rf"<!-- test: {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found, name
+    return found.group(1)
+
+
+def test_the_source_of_the_worked_example_keeps_the_laws() -> None:
+    names: dict = {"Kind": Kind}
+    exec(compile(block("source"), str(PAGE), "exec"), names)
+    kind = eval(block("row"), names)
+
+    x = torch.zeros(8, 1000)
+    drawn = at_identity(kind.noise, x)
+    assert set(drawn.unique().tolist()) == {torch.tensor(0.3).item(), torch.tensor(-0.3).item()}
+    assert abs(drawn.sign().mean()) < 4 / x.numel() ** 0.5
+
+    with tn.attach(nn.Identity(), tn.Injection(kind.noise, at=tn.Inputs())) as noise:
+        assert same(torch.cat([noise.model(x[:3]), noise.model(x[3:])]), drawn)
+    for place in (tn.Inputs(), tn.Activations("block.*"), tn.Weights(), tn.Gradients()):
+        model = net()
+        attachment, optimizer = attach_to(model, kind.noise, place)
+        train_step(model, data(), optimizer)
+        attachment.detach()
+
+    broken: dict = {"Kind": Kind}
+    source = block("source").replace("* strength)", "* strength**2)")
+    assert source != block("source")
+    exec(compile(source, str(PAGE), "exec"), broken)
+    wrong = eval(block("row"), broken)
+    words = torch.arange(8).reshape(2, 4)
+    s = torch.tensor(0.3)
+    assert same(kind.noise.draw(words, s).values, kind.noise.draw(words, torch.tensor(1.0)).values * s)
+    assert not same(wrong.noise.draw(words, s).values, wrong.noise.draw(words, torch.tensor(1.0)).values * s)
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    root = PAGE.parent
+    for name in ("src/torchnoise/sources/bernoulli.py", "src/torchnoise/streams/normal.py", "tests/cases.py", "tests/sabotage.py"):
+        assert (root / name).exists(), name
