@@ -68,7 +68,7 @@ BREAKS = [
     Break("composition: fused inference path", "active.py", "torch.backends.mha.set_fastpath_enabled(False)", "pass", LAWS + "composition.py::test_transformer_layers_in_eval_on_purpose"),
     Break("composition: predict in training", "runner.py", "self._pass, self.clock, self._forced, self._forwards, self._seen = before", "self._pass, _, self._forced, self._forwards, self._seen = before", LAWS + "composition.py::test_predict_under_training_changes_nothing"),
     Break("composition: shards", "sites/shards.py", "offset[0] * row if cut else 0", "0", LAWS + "distributed.py"),
-    Break("composition: ranks", "clock.py", "(rank() or 0) * EXAMPLES_PER_RANK", "0", LAWS + "distributed.py"),
+    Break("composition: ranks", "runner.py", "(rank() or 0) * EXAMPLES_PER_RANK", "0", LAWS + "distributed.py"),
     Break("oracle: the normal transform", "streams/normal.py", "quadrant = (word + (1 << 29)) >> 30", "quadrant = word >> 30", "tests/streams/test_normal.py::test_against_the_definition"),
 ]  # fmt: skip
 

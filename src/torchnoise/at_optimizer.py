@@ -62,8 +62,8 @@ class AtOptimizer:
         frame = Frame(clock, clock.none, {}, self.runner.host)
         for before, _ in self._around:
             before()
-        for point, parameter in self._gradients:
-            noise_gradient(point, parameter, frame, grad_scale)
+        for point, module in self._gradients:
+            noise_gradient(point, module, frame, grad_scale)
         for _, after in self._around:
             after()
         self.done = True

@@ -24,7 +24,7 @@ EXAMPLES_PER_RANK = 1 << 20  # without ids, rank r numbers its examples from r *
 
 class Clock(NamedTuple):
     """keys: int64 [points, 2];  step: int64 [];  strengths: float32 [injections];  running: int64 [], the number of the
-    next example;  none: int64 [1], the example number of tensors without examples.
+    rank's next example, from 0;  none: int64 [1], the example number of tensors without examples.
     """
 
     keys: Tensor
@@ -50,7 +50,7 @@ def new_clock(step: int, keys: list[tuple[int, int]], strengths: tuple[float, ..
         torch.tensor(keys, dtype=torch.int64, device=device).reshape(-1, 2),
         torch.tensor(step, dtype=torch.int64, device=device),
         torch.tensor(strengths, dtype=torch.float32, device=device),
-        torch.tensor((rank() or 0) * EXAMPLES_PER_RANK, dtype=torch.int64, device=device),
+        torch.zeros((), dtype=torch.int64, device=device),
         torch.zeros(1, dtype=torch.int64, device=device),
     )
 

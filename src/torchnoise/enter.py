@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .noise import Call
 from .sites.masks import both, dims_mask, mask_named, masked_like
+from .sites.shards import is_sharded
 from .streams.address import Address, key_for_call
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def enter(
     keep, default_mask: where the site allows noise. batch_axis, merged: where the examples are. per_call: whether each
     call within a forward draws its own, at most most_calls of them. first: the logical number of x's first element.
     """
+    if is_sharded(x):
+        raise TypeError(
+            f"{point.name}: a DTensor of tensor parallelism, allowed: plain tensors (noise on gradients takes shards)"
+        )
     eager = not torch.compiler.is_compiling()
     injection, runner = point.injection, point.runner
     clock = frame.clock if frame.clock.step.device == x.device else frame.clock.to(x.device)

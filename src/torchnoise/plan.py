@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from .noise import Noise
@@ -39,7 +39,7 @@ class Injection:
     at: Site
     when: Schedule | None = None
     mask: Mask | None = None
-    dims: tuple[int, ...] | None = None
+    dims: Sequence[int] | None = None
     axis: int = -1
 
     def __post_init__(self) -> None:

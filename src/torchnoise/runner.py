@@ -160,7 +160,9 @@ class Runner:
             if examples.shape[0] != batch:
                 raise ValueError(f"examples: {examples.shape[0]} ids were given for a batch of {batch}")
         else:
-            examples = clock.running + torch.arange(batch, device=clock.step.device)
+            # the rank is asked for here: it may come after attach(), and is no part of a stored run
+            first = (rank() or 0) * EXAMPLES_PER_RANK
+            examples = first + clock.running + torch.arange(batch, device=clock.step.device)
             self.clock = clock._replace(running=clock.running + batch)
             if not torch.compiler.is_compiling():
                 self._count(batch)

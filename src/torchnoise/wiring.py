@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -36,7 +36,7 @@ class Wiring:
         self.model = model
         self.carriers: dict[nn.Module, Carrier] = {}
         self.points: list[Point] = []
-        self.gradients: list[tuple[Point, Any]] = []
+        self.gradients: list[tuple[Point, nn.Module]] = []
         self.around_gradients: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.injection: Injection | None = None
         self.injection_index = -1

@@ -109,7 +109,10 @@ def noised_alone(gradients: list[dict[str, Tensor]], plan: tn.Plan) -> list[dict
 def drawn_on_gradients(steps: int) -> list[dict[str, Tensor]]:
     """The noise on gradients of PLAN, which is what one process makes of zero gradients."""
     zero = {n: torch.zeros_like(p) for n, p in worker.Net().named_parameters()}
-    return noised_alone([zero] * steps, tn.Plan(worker.PLAN.injections[3]))
+    drawn = noised_alone([zero] * steps, tn.Plan(worker.PLAN.injections[3]))
+    everything = torch.cat([v.flatten() for step in drawn for v in step.values()])
+    assert 0.07 < everything.std().item() < 0.11  # 0.1, 0.083, 0.074 in steps 0, 1, 2
+    return drawn
 
 
 def assert_equal(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
@@ -189,8 +192,6 @@ def test_gradient_noise_comes_once_and_after_the_reduction(ranks: Any, alone: An
             assert_close(here["reduced"], alone["quiet"]["steps"][step]["reduced"])
             assert_equal(here["noised"], {n: g + drawn[step][n] for n, g in here["reduced"].items()})
             assert_equal(here["noised"], ranks(world)[0]["frozen"]["steps"][step]["noised"])
-    everything = torch.cat([v.flatten() for step in drawn for v in step.values()])
-    assert 0.07 < everything.std().item() < 0.11  # 0.1, 0.083, 0.074 in steps 0, 1, 2
 
 
 @worlds
@@ -239,6 +240,22 @@ def test_without_ids_ranks_draw_their_own_noise(ranks: Any, world: int) -> None:
             assert_equal(here["weights"], there["weights"])
         assert_equal(found[0]["weights"], found[1]["weights"])
         assert not torch.equal(found[1]["weights"]["first"], found[2]["weights"]["first"])
+
+
+@worlds
+def test_ranks_keep_their_own_noise_when_attached_early_and_when_resumed(ranks: Any, world: int) -> None:
+    """Attached before init_process_group, and with the state that rank 0 saved, ranks still draw their own noise; and a
+    resumed step draws what it drew.
+
+    Red, as it was at first: the rank was asked for when the step began, and its place was stored with the run.
+    """
+    everyone = [found["early"] for found in ranks(world)]
+    for step in range(4):
+        draws = [drawn[step] for drawn in everyone]
+        assert all(not torch.equal(one, other) for i, one in enumerate(draws) for other in draws[:i])
+    for drawn in everyone:
+        assert torch.equal(drawn[1], drawn[3])
+        assert not torch.equal(drawn[1], drawn[2])
 
 
 # -- FSDP2 ------------------------------------------------------------------------------------------------------------
@@ -326,24 +343,26 @@ def test_a_sharded_model_keeps_its_state_dict(ranks: Any) -> None:
 
 
 def test_every_layout_of_a_gradient_gets_the_same_noise(ranks: Any) -> None:
-    """Rows, columns, replicas, summands, HSDP, blocks, FSDP of tensor-parallel rows, strided rows, on 4 ranks.
+    """Rows, columns, replicas, summands, HSDP, blocks, FSDP of tensor-parallel rows, strided rows, on 4 ranks; noise
+    that is absolute, relative to the whole, on some dims, and masked.
 
     Red, as they were at first: summands were each given the whole gradient, which came out four times too large;
-    strided rows were given their neighbours' gradients; of empty shards it was said that no noise entered.
+    strided rows were given their neighbours' gradients; a mask was held against a shard; of empty shards it was said
+    that no noise entered. Red too: `first` ignored.
     """
     held = torch.nn.Module()
     expected = {}
     for i, shape in enumerate(worker.SHAPES):
         held.register_parameter(f"p{i}", torch.nn.Parameter(torch.zeros(shape)))
     opt = torch.optim.SGD(held.parameters(), **worker.FROZEN)
-    for kind, plan in (("absolute", worker.ABSOLUTE), ("relative", worker.RELATIVE)):
+    for kind, plan in worker.ON_GRADIENTS.items():
         for i, p in enumerate(held.parameters()):
             p.grad = worker.logical(i)
         with tn.attach(held, plan, seed=worker.SEED, optimizer=opt) as noise:
             noise.gradients()
         expected[kind] = worker.gradients(held)
     for found in ranks(4):
-        assert len(found["layouts"]) == 18
+        assert len(found["layouts"]) == 9 * len(expected)
         for name, given in found["layouts"].items():
             kind = name.rpartition(", ")[2]
             wrong = [n for n, g in given.items() if not torch.equal(g, expected[kind][n])]

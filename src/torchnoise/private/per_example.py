@@ -71,11 +71,12 @@ class PerExampleGradients(Site):
                     f"PerExampleGradients: {name!r} is not part of an nn.Linear, allowed: models of nn.Linear"
                 )
         records: list[tuple[nn.Linear, Tensor, Tensor]] = []
-        for module in linear.values():
-            wiring.carrier(module).after.append(_recorder(module, records, self.reduction == "mean"))
+        for layer in linear.values():
+            wiring.carrier(layer).after.append(_recorder(layer, records, self.reduction == "mean"))
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                wiring.gradients.append((wiring.point(name, "gradient"), parameter))
+                module = model.get_submodule(name.rpartition(".")[0])
+                wiring.gradients.append((wiring.point(name, "gradient"), module))
         wiring.around_gradients.append((lambda: self._clip(records), lambda: self._average(model, records)))
 
     def _clip(self, records: list[tuple[nn.Linear, Tensor, Tensor]]) -> None:

@@ -44,19 +44,21 @@ class Gradients(Site):
             for name, p in model.named_parameters()
             if p.requires_grad
         ]
-        for name, _, parameter in select(owned, self.select, self.exclude, f"{self}", subtree=True):
-            wiring.gradients.append((wiring.point(name, "gradient"), parameter))
+        for name, module, _ in select(owned, self.select, self.exclude, f"{self}", subtree=True):
+            wiring.gradients.append((wiring.point(name, "gradient"), module))
 
 
-def noise_gradient(point: Point, parameter: nn.Parameter, frame: Any, grad_scale: Tensor | float | None) -> bool:
-    """Inject into one parameter's gradient in place; False where it has none.
+def noise_gradient(point: Point, module: nn.Module, frame: Any, grad_scale: Tensor | float | None) -> None:
+    """Inject into the gradient of one parameter of `module` in place, where it has one.
 
+    The parameter is looked up now: sharding replaces a model's parameters, also after attaching.
     A GradScaler hands scaled gradients to fused optimisers: they are scaled back for the moment of the noise.
     Shards get the noise of their logical elements, so that every layout of the parameter sees the same noise.
     """
-    grad = parameter.grad
+    parameter = module._parameters[point.path.rpartition(".")[2]]
+    grad = None if parameter is None else parameter.grad
     if grad is None:
-        return False
+        return
     if grad.is_sparse:
         raise TypeError(f"{point.name}: a sparse gradient cannot take noise on all elements; use sparse=False")
 
@@ -68,8 +70,8 @@ def noise_gradient(point: Point, parameter: nn.Parameter, frame: Any, grad_scale
     point.fired = True  # also where this rank's shard is empty
     with torch.no_grad():
         if is_sharded(grad):
-            relative = point.injection.noise.relative_to
-            noise_shard(grad, relative in (None, "abs") and point.injection.dims is None, inject)
+            injection = point.injection
+            everywhere = injection.dims is None and injection.mask is None  # masks have the whole tensor's shape
+            noise_shard(grad, everywhere and injection.noise.relative_to in (None, "abs"), inject)
         else:
             grad.copy_(inject(grad, 0))
-    return True

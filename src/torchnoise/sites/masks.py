@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -49,7 +49,7 @@ def masked_like(mask: Tensor, x: Tensor, site: str) -> Tensor:
     return (mask != 0).reshape(mask.shape + (1,) * (x.dim() - mask.dim()))
 
 
-def dims_mask(dims: tuple[int, ...], axis: int, x: Tensor, site: str) -> Tensor:
+def dims_mask(dims: Sequence[int], axis: int, x: Tensor, site: str) -> Tensor:
     """A bool mask that is True at the indices `dims` along `axis` of x."""
     if not -x.dim() <= axis < x.dim():
         raise IndexError(f"{site}: axis is {axis}, allowed: {-x.dim()} to {x.dim() - 1} for shape {tuple(x.shape)}")
