@@ -52,5 +52,10 @@ def test_the_source_of_the_worked_example_keeps_the_laws() -> None:
 
 def test_every_file_that_the_page_names_exists() -> None:
     root = PAGE.parent
-    for name in ("src/torchnoise/sources/bernoulli.py", "src/torchnoise/streams/normal.py", "tests/cases.py", "tests/sabotage.py"):
+    for name in (
+        "src/torchnoise/sources/bernoulli.py",
+        "src/torchnoise/streams/normal.py",
+        "tests/cases.py",
+        "tests/sabotage.py",
+    ):
         assert (root / name).exists(), name

@@ -1,0 +1,66 @@
+"""The command: one clear line for what was asked wrongly."""
+
+import inspect
+import sys
+
+import pytest
+
+import torchnoise
+from torchnoise.cli import main
+from torchnoise.lab.settings import Training
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--noises", "gausian_input"], "did you mean 'gaussian_input'"),
+        (["--noises", ","], "--noises is empty"),
+        (["--noises", "dropout,dropout"], "twice"),
+        (["--seeds", "1"], "allowed: a whole number from 2"),
+        (["--seeds", "many"], "--seeds"),
+        (["--epochs", "0"], "--epochs is 0"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--jobs", "0"], "--jobs is 0"),
+        (["--sedes", "3"], "--sedes"),
+    ],
+)
+def test_bad_flags_are_one_line_and_2(flags, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *flags]) == 2
+    out, err = capsys.readouterr()
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_out_that_is_a_file(capsys, tmp_path):
+    (tmp_path / "taken").write_text("")
+    assert main(["compare", "--out", str(tmp_path / "taken"), "--quiet"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"torchnoise {torchnoise.__version__}\n"
+    assert main(["--help"]) == 0
+    assert main(["compare", "--help"]) == 0
+    assert "Example:  torchnoise compare --noises" in capsys.readouterr().out
+
+
+def test_help_tells_the_true_default():
+    from torchnoise.cli import app
+
+    assert f'show_default="{Training().epochs}"' in inspect.getsource(app)
+
+
+@pytest.mark.parametrize("missing", ["typer", "sklearn", "matplotlib"])
+def test_a_missing_extra_is_one_line(missing, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, "torchnoise.cli.app", raising=False)
+    if missing != "typer":
+        monkeypatch.setattr("torchnoise.cli.compare.find_spec", lambda name: None if name == missing else True)
+    assert main(["compare", "--out", str(tmp_path), "--quiet"]) == 1
+    err = capsys.readouterr().err
+    assert 'pip install "torchnoise[lab]"' in err
+    assert len(err.splitlines()) == 1
