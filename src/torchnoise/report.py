@@ -40,9 +40,9 @@ class Meter:
         self.found: dict[int, Measured] = {}
 
     def look(self, point: int, step: int, x: Tensor, out: Tensor, keep: Tensor | None) -> None:
-        """Measure, if it is time for this point."""
+        """Measure, if it is time for this point. Ids have no rms that means anything."""
         last = self.found.get(point)
-        if self.every and step % self.every == 0 and (last is None or last.step != step):
+        if self.every and step % self.every == 0 and x.is_floating_point() and (last is None or last.step != step):
             self.found[point] = measure(step, x, out, keep)
 
 
