@@ -27,7 +27,8 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    assert PACKAGE is not None and PACKAGE.submodule_search_locations
+    assert PACKAGE is not None
+    assert PACKAGE.submodule_search_locations
     return Path(PACKAGE.submodule_search_locations[0]) / "model"
 
 
