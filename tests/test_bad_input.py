@@ -46,6 +46,8 @@ def test_strengths_that_are_no_numbers(strength: object) -> None:
         (lambda: tn.Gaussian(0.1, relative_to="rsm"), ("'rsm'", "did you mean 'rms'")),
         (lambda: tn.Gaussian(0.1, relative_to="rms", combine="multiply"), ("relative to x already",)),
         (lambda: tn.Learned(0.0), ("positive",)),
+        (lambda: tn.Bernoulli(0.1, relative_to=tn.Learned(0.1)), ("Learned cannot scale",)),
+        (lambda: tn.Activations("a", batch_axis=-1), ("batch_axis is -1",)),
         (lambda: tn.PerExampleGradients(clip=0.0), ("positive",)),
         (lambda: tn.PerExampleGradients(1.0, reduction="none"), ("'mean', 'sum'",)),
         (lambda: tn.linear(1.0, -1.0, 5), ("linear: end",)),
@@ -137,6 +139,14 @@ def test_optimizers_that_take_closures() -> None:
     assert all(same(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+def test_optimizers_that_hold_other_parameters() -> None:
+    model = net()
+    head = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"does not hold 'block.0.weight'.* and others"):
+        tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Gradients()), optimizer=head)
+    tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Gradients("head")), optimizer=head).detach()
+
+
 def test_stepping_by_hand_beside_an_optimizer() -> None:
     noise, _ = attach_to(net(), tn.Gaussian(0.1), tn.Inputs())
     with pytest.raises(RuntimeError, match="counts the steps"):
@@ -170,8 +180,11 @@ def test_masks() -> None:
     noise, _ = attach_to(net(), tn.Gaussian(0.1), tn.Inputs(), mask="attention")
     with pytest.raises(LookupError, match="no mask 'attention'; it was given 'x'"):
         noise.model(data())
-    noise, _ = attach_to(net(), tn.Gaussian(0.1), tn.Inputs(), mask=lambda given: torch.ones(3))
+    noise, _ = attach_to(net(), tn.Gaussian(0.1), tn.Inputs(), mask=lambda given: torch.ones(3) > 0)
     with pytest.raises(ValueError, match=r"mask has shape \(3,\)"):
+        noise.model(data())
+    noise, _ = attach_to(net(), tn.Gaussian(0.1), tn.Inputs(), mask=lambda given: torch.zeros(8))
+    with pytest.raises(TypeError, match=r"mask is torch.float32"):  # an additive mask would be read the wrong way round
         noise.model(data())
 
 
@@ -186,7 +199,7 @@ def test_example_numbers() -> None:
         with pytest.raises(ValueError, match=match):
             noise.examples(ids)
     noise.examples(torch.arange(3))
-    with pytest.raises(ValueError, match="3 ids were given for a batch of 8"):
+    with pytest.raises(ValueError, match="no axis 0 of 3 examples"):
         noise.model(data())
 
 
@@ -255,6 +268,9 @@ def test_states_of_other_runs() -> None:
             noise.load_state_dict(state)
         with pytest.raises(ValueError, match="seed 7"):
             noise.load_state_dict({**state, "seed": 7})
+        for broken, match in (({}, "'version' is missing"), ({**state, "step": -3}, "step is -3")):
+            with pytest.raises(ValueError, match=match):
+                noise.load_state_dict(broken)
         with pytest.raises(ValueError, match="stream version 9"):
             noise.load_state_dict({**state, "version": 9})
         assert noise.current_step == 0

@@ -180,7 +180,7 @@ def test_private_gradients_refuse_what_they_cannot_bound() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     private = tn.Injection(tn.Gaussian(1.0), at=tn.PerExampleGradients(1.0))
-    with pytest.raises(TypeError, match=r"'1.weight' is not part of an nn.Linear"):
+    with pytest.raises(TypeError, match=r"'1.weight' is not part of one nn.Linear"):
         tn.attach(model, private, optimizer=optimizer)
     with pytest.raises(ValueError, match="absolute noise that is added"):
         tn.Injection(tn.Gaussian(1.0, relative_to="rms"), at=tn.PerExampleGradients(1.0))
@@ -191,3 +191,35 @@ def test_private_gradients_refuse_what_they_cannot_bound() -> None:
         model(data()).sum().backward()
         with pytest.raises(RuntimeError, match="ran twice"):
             optimizer.step()
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    model[1].eval()  # trained, but not recorded: its gradient would pass unclipped
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with tn.attach(model, private, optimizer=optimizer):
+        model(data()).sum().backward()
+        with pytest.raises(RuntimeError, match=r"'1.weight' has a gradient that was not recorded"):
+            optimizer.step()
+    with pytest.raises(TypeError, match="'1' mixes examples"):
+        tn.attach(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, affine=False)), private, optimizer=optimizer)
+
+
+def test_frozen_layers_stay_and_do_not_count() -> None:
+    """Below and beside trained ones: no gradient for them, and the bound is over what is trained."""
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()
+    fill(model)
+    model[0].weight.requires_grad_(False)
+    x, y = data(5).double(), torch.tensor([0, 1, 2, 0, 1])
+    trained = [p for p in model.parameters() if p.requires_grad]
+    wanted = [torch.zeros_like(p) for p in trained]
+    for i in range(5):
+        grads = torch.autograd.grad(nn.functional.cross_entropy(model(x[i : i + 1]), y[i : i + 1]), trained)
+        norm = torch.cat([g.flatten() for g in grads]).norm()
+        wanted = [w + g * min(1.0, 0.1 / float(norm)) / 5 for w, g in zip(wanted, grads, strict=True)]
+    optimizer = torch.optim.SGD(trained, lr=0.0)
+    plan = tn.Injection(tn.Gaussian(0.0), at=tn.PerExampleGradients(0.1))
+    with tn.attach(model, plan, optimizer=optimizer) as noise:
+        nn.functional.cross_entropy(model(x), y).backward()
+        noise.gradients()
+    assert model[0].weight.grad is None
+    for p, w in zip(trained, wanted, strict=True):
+        torch.testing.assert_close(p.grad, w, rtol=1e-10, atol=1e-12)

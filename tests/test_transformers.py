@@ -113,3 +113,28 @@ def test_adversarial_embeddings_raise_the_loss(model, batch: dict) -> None:
             losses.append(loss.item())
     clean, adversarial, random = losses
     assert adversarial - clean > 2 * abs(random - clean)
+
+
+def test_encoder_and_decoder_embeddings() -> None:
+    """Both get noise where they share one table, each under its own mask."""
+    config = transformers.T5Config(
+        vocab_size=30, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2, decoder_start_token_id=0, dropout_rate=0.0
+    )
+    model = transformers.T5ForConditionalGeneration(config).train()
+    ids = torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]])
+    mask = (ids != 0).long()
+    changed: dict[str, torch.Tensor] = {}
+    plan = tn.Injection(tn.Gaussian(1.0), at=tn.Embeddings("encoder.embed_tokens", "decoder.embed_tokens"))
+    with tn.attach(model, plan) as noise:
+        for name in ("encoder", "decoder"):
+            table = getattr(model, name).embed_tokens
+            table.register_forward_hook(
+                lambda m, a, out, name=name: changed.update({name: (out != m.weight[a[0]]).all(-1)})
+            )
+        model(input_ids=ids, attention_mask=mask, decoder_input_ids=ids, decoder_attention_mask=torch.ones_like(ids))
+        noise.step()
+    assert torch.equal(changed["encoder"], mask == 1)
+    assert changed["decoder"].all()
+    with tn.attach(model, tn.Injection(tn.Gaussian(1.0), at=tn.Embeddings())) as noise:
+        model(input_ids=ids, labels=ids[:, :3].contiguous())
+        assert all(row.rms for row in noise.report().rows if "shared" not in row.site)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .attach import attachment_of
+from .attach import runner_of
 from .sites.tree import tensors
 
 
@@ -33,14 +33,24 @@ def active(model: nn.Module, sample: int = 0) -> Iterator[None]:
     >>> torch.equal(clean, noisy)
     False
     """
-    attachment = attachment_of(model)
+    runner = runner_of(model)
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with attachment._runner.forced(f"active.{sample}"):
+        with runner.forced(f"active.{sample}"):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _prediction(out: Any, output: str) -> Tensor:
+    """The tensor that counts: what is called logits, otherwise the first of floating point."""
+    found = [(p, t) for p, t in tensors(out) if t.is_floating_point()]
+    value = next((t for p, t in found if p == "logits"), found[0][1] if found else None)
+    if value is None or (output != "values" and value.dim() == 0):
+        given = "no floating-point tensor" if value is None else "a single number (a loss?)"
+        raise ValueError(f"predict: the model returned {given}, allowed: {output} with a last axis")
+    return value
 
 
 class Prediction(NamedTuple):
@@ -56,7 +66,7 @@ def predict(model: nn.Module, *inputs: Any, samples: int = 32, output: str = "lo
 
     Args:
         model: a model with noise attached. Its modes (training or not, module by module) are restored.
-        inputs, named: what its forward takes. Of what it returns, the first floating-point tensor counts.
+        inputs, named: what its forward takes. Of what it returns, `logits` counts, or the first floating-point tensor.
         samples: how many draws.
         output: "logits" (softmax over the last axis first), "probabilities", or "values" (no entropy).
 
@@ -83,7 +93,7 @@ def predict(model: nn.Module, *inputs: Any, samples: int = 32, output: str = "lo
         for sample in range(samples):
             with torch.no_grad(), active(model, sample):
                 out = model(*inputs, **named)
-            value = next(t for _, t in tensors(out) if t.is_floating_point()).to(torch.float64)
+            value = _prediction(out, output).to(torch.float64)
             if output == "logits":
                 value = value.softmax(-1)
             # Welford's update: the variance of nearly equal samples keeps its digits

@@ -17,9 +17,10 @@ class AtOptimizer:
     """Puts noise into gradients once a step, and counts the steps where there is an optimiser to count."""
 
     def __init__(self, runner: Runner, wiring: Wiring, optimizer: torch.optim.Optimizer | None) -> None:
+        # Accelerate's optimizer is a shell around the one whose steps count
+        optimizer = getattr(optimizer, "optimizer", optimizer)
         self.runner = runner
         self.optimizer = optimizer
-        self.done = False
         self._gradients, self._around = wiring.gradients, wiring.around_gradients
         self._hooks: list[Any] = []
         if optimizer is not None:
@@ -41,6 +42,13 @@ class AtOptimizer:
                 "attach: LBFGS computes gradients inside its step, from a closure, where noise on them cannot enter; "
                 "allowed: an optimizer whose step takes no closure, such as SGD or Adam"
             )
+        held = {p for group in optimizer.param_groups for p in group["params"]}
+        other = [p.path for p, m in self._gradients if m._parameters[p.path.rpartition(".")[2]] not in held]
+        if other:
+            raise ValueError(
+                f"attach: the optimizer does not hold {', '.join(map(repr, other[:3]))}"
+                f"{' and others' if len(other) > 3 else ''}, whose gradients the plan noises; choose by Gradients(...)"
+            )
 
     def _before(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
         if self._gradients and (kwargs.get("closure") is not None or any(callable(a) for a in args)):
@@ -48,12 +56,12 @@ class AtOptimizer:
                 "step: the optimizer was given a closure, inside which noise on gradients cannot enter; "
                 "call backward() first and step() without a closure"
             )
-        if not self.done:
+        if not self.runner.gradients_done:
             self._noise(getattr(optimizer, "grad_scale", None))
 
     def noise_now(self) -> None:
         """Before the optimiser's step, by hand."""
-        if self.done:
+        if self.runner.gradients_done:
             raise RuntimeError(f"step {self.runner.step}: the gradients have their noise already")
         self._noise(None)
 
@@ -66,11 +74,10 @@ class AtOptimizer:
             noise_gradient(point, module, frame, grad_scale)
         for _, after in self._around:
             after()
-        self.done = True
+        self.runner.gradients_done = True
 
     def advance(self) -> None:
         """The step is over."""
-        self.done = False
         self.runner.advance()
 
     def remove(self) -> None:

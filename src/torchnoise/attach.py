@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from .runner import Runner
 from .streams.address import MAX_STEP, VERSION
 from .wiring import Wiring
 
-_ATTACHED: weakref.WeakKeyDictionary[nn.Module, Attachment] = weakref.WeakKeyDictionary()
+# weak on both sides: an attached model that nobody holds goes, and its noise with it
+_ATTACHED: weakref.WeakKeyDictionary[nn.Module, weakref.ref[Runner]] = weakref.WeakKeyDictionary()
 
 
 def attach(
@@ -60,7 +62,11 @@ def attach(
     >>> torch.equal(noisy, model(torch.ones(3, 4)))
     False
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+    for name, value in (("batch_axis", batch_axis), ("measure_every", measure_every)):
+        if (value is None and name == "batch_axis") or (type(value) is int and value >= 0):
+            continue
+        raise ValueError(f"attach: {name} is {value!r}, allowed: a whole number from 0")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 1 << 64:
         raise ValueError(f"attach: seed is {seed!r}, allowed: a whole number from 0 to 2^64 - 1")
     if isinstance(plan, Injection):
         plan = Plan(plan)
@@ -75,7 +81,7 @@ def attach(
                 f"attach: {name or type(model).__name__} has noise attached already, which would be applied twice; "
                 "detach that first, or put all injections into one plan"
             )
-    return Attachment(model, plan, seed, optimizer, batch_axis, measure_every)
+    return Attachment(model, plan, int(seed), optimizer, batch_axis, measure_every)
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -89,12 +95,17 @@ def unwrap(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def attachment_of(model: nn.Module) -> Attachment:
-    """The attachment of a model. Raises LookupError where there is none."""
+def runner_of(model: nn.Module) -> Runner:
+    """The runner of an attached model. Raises LookupError where there is none."""
     found = _ATTACHED.get(unwrap(model))
-    if found is None:
+    runner = None if found is None else found()
+    if runner is None:
         raise LookupError(f"{type(model).__name__} has no noise attached; call tn.attach(model, plan) first")
-    return found
+    return runner
+
+
+def _few(names: list[str]) -> str:
+    return f"{names[:3]}{f' and {len(names) - 3} more' if len(names) > 3 else ''}" if names else "none"
 
 
 class Attachment:
@@ -118,11 +129,11 @@ class Attachment:
             magnitude = point.injection.noise.relative_to
             if magnitude is not None and not isinstance(magnitude, str):
                 point.memory["learned"] = magnitude.parameter(model)
-        self._runner.start(wiring.points)
+        self._runner.start(wiring)
         # nothing outside this object was touched so far: a plan that does not fit leaves no trace
         self._at_optimizer = AtOptimizer(self._runner, wiring, optimizer)
         self._patches = [Patch(self._runner, m, c, m is model) for m, c in wiring.watched()]
-        _ATTACHED[model] = self
+        _ATTACHED[model] = weakref.ref(self._runner)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -194,9 +205,7 @@ class Attachment:
         for (point, number, _), grad in zip(found, grads, strict=True):
             point.scratch["directions"][number] = grad.sign()
             point.scratch["taps"].pop(number)
-        runner = self._runner
-        if runner.last is not None:
-            runner.clock = runner.clock._replace(running=runner.last.frame.clock.running)
+        self._runner.rewind()
 
     def check(self, loss: Tensor) -> Tensor:
         """The loss itself; where it is not finite, an error that names the step and the site that it came from.
@@ -253,7 +262,7 @@ class Attachment:
             "version": VERSION,
             "seed": self.seed,
             "step": self._runner.step,
-            "running": int(self._runner.clock.running),
+            "running": self._runner.numbers(),
             "sites": self._runner.keys.by_place(),
             "learned": {place: scale.detach().clone() for place, scale in self._learned().items()},
         }
@@ -264,6 +273,11 @@ class Attachment:
         Raises:
             ValueError: another stream version, seed or set of sites; nothing is changed then.
         """
+        missing = [k for k in ("version", "seed", "step", "running", "sites", "learned") if k not in (state or ())]
+        if missing:
+            raise ValueError(f"load_state_dict: {missing[0]!r} is missing, allowed: what state_dict() gave")
+        if not isinstance(state["step"], int) or not 0 <= state["step"] <= MAX_STEP:
+            raise ValueError(f"load_state_dict: step is {state['step']!r}, allowed: 0 to {MAX_STEP}")
         if state["version"] != VERSION:
             raise ValueError(f"load_state_dict: stream version {state['version']}, allowed: {VERSION}")
         if state["seed"] != self.seed:
@@ -272,13 +286,12 @@ class Attachment:
         if mine != theirs:
             gone, new = sorted(set(theirs) - set(mine)), sorted(set(mine) - set(theirs))
             raise ValueError(
-                f"load_state_dict: the sites differ, so noise would too: missing {gone or 'none'}, new {new or 'none'}"
+                f"load_state_dict: the sites differ, so noise would too: missing {_few(gone)}, new {_few(new)}"
             )
         with torch.no_grad():
             for place, scale in self._learned().items():
                 scale.copy_(state["learned"][place])
         self._runner.go_to(state["step"], state["running"])
-        self._at_optimizer.done = False
 
     def detach(self) -> None:
         """Take everything out again. The model is as it was; a second call does nothing."""
@@ -287,7 +300,9 @@ class Attachment:
         self._patches = []
         self._at_optimizer.remove()
         self._runner.recall.forget()
-        if _ATTACHED.get(self.model) is self:
+        self._runner.last = None
+        found = _ATTACHED.get(self.model)
+        if found is not None and found() is self._runner:
             del _ATTACHED[self.model]
 
     def __enter__(self) -> Attachment:

@@ -12,15 +12,15 @@ from .patch import with_carrier
 
 if TYPE_CHECKING:
     from .frame import Frame
-    from .patch import Patch
     from .runner import Runner
+    from .wiring import Carrier
 
 
 class LastForward(NamedTuple):
     """What it takes to run a step's last forward again."""
 
     frame: Frame
-    patch: Patch
+    carrier: Carrier
     original: Callable
     args: tuple
     kwargs: dict
@@ -55,7 +55,7 @@ def why_not_finite(runner: Runner) -> str:
     runner.frame = last.frame.replay(0)
     try:
         with torch.no_grad(), torch.random.fork_rng():
-            with_carrier(runner.frame, last.patch.carrier, last.original, last.args, last.kwargs)
+            with_carrier(runner.frame, last.carrier, last.original, last.args, last.kwargs)
             return runner.diagnosis.found or "every site's tensor is finite, so it arose after them"
     finally:
         runner.diagnosis, runner.frame = None, outer

@@ -65,10 +65,13 @@ def enter(
             first,
             injection.at.stream,
             call,
+            frame.start,
             point.memory,
             point.scratch,
         ),
     )
+    if eager:
+        runner.recall.anchor(frame, out)
     if eager and runner.diagnosis is not None:
         runner.diagnosis.look(point.name, str(injection.noise), frame.host[point.injection_index], x, out)
     elif eager:
@@ -100,5 +103,6 @@ def check_examples(point: Point, x: Tensor, batch_axis: int, batch: int, merged:
         return
     raise ValueError(
         f"{point.name}: shape {tuple(x.shape)} has no axis {batch_axis} of {batch} examples, allowed: "
-        "batch_axis= where they are, or merged=True where each example has several successive rows"
+        "batch_axis= where they are, merged=True where each example has several successive rows, "
+        "and as many numbers as examples in noise.examples()"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from numbers import Real
 
 
 class NoEffectWarning(UserWarning):
@@ -27,8 +28,9 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 def check_number(what: str, value: object, low: float = 0.0, high: float = math.inf) -> float:
     """`value` as a float in [low, high], or an error that says what is allowed."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{what} is {value!r}, allowed: a number from {low:g} to {high:g}")
-    if not low <= value <= high or math.isinf(value):  # a NaN compares false
+    number = float(value)
+    if not low <= number <= high or math.isinf(number):  # a NaN compares false
         raise ValueError(f"{what} is {value!r}, allowed: a number from {low:g} to {high:g}")
-    return float(value)
+    return number

@@ -26,18 +26,23 @@ class Frame:
         "examples",
         "host",
         "log",
+        "may_return",
         "repeats",
-        "serial",
+        "start",
     )
 
-    def __init__(self, clock: Clock, examples: Tensor, arguments: dict[str, Any], host: tuple[float, ...]) -> None:
+    def __init__(
+        self, clock: Clock, examples: Tensor, arguments: dict[str, Any], host: tuple[float, ...], start: int = 0
+    ) -> None:
         self.clock = clock
         self.examples = examples
         self.arguments = arguments
         self.host = host  # the strengths as numbers, for eager short cuts
+        self.start = start  # how many examples of this step came before, eager only
         self.calls = [0] * clock.keys.shape[0]
         self.log: list[int] = []  # the points in the order in which they ran, eager only
         self.certain = True
+        self.may_return = torch.is_grad_enabled()  # a backward may come, and nothing of its graph is known yet
         self.repeats: Frame | None = None  # not itself where it repeats nothing: a cycle would outlive its graph
 
     @property
@@ -47,7 +52,7 @@ class Frame:
 
     def replay(self, position: int | None) -> Frame:
         """This forward again from after its first `position` draws on, for a recompute. None: not known where."""
-        again = Frame(self.clock, self.examples, self.arguments, self.host)
+        again = Frame(self.clock, self.examples, self.arguments, self.host, self.start)
         again.repeats = self.origin
         again.certain = position is not None
         again.log = self.log[:position] if position is not None else []
@@ -69,9 +74,10 @@ def argument_names(forward: Callable) -> tuple[str, ...]:
 
 
 def by_name(names: tuple[str, ...], args: tuple, kwargs: dict) -> dict[str, Any]:
-    """The arguments of a call by name, positional ones first; further positional ones by their number."""
+    """The arguments of a call by name, in the order of forward's signature; further positional ones by number."""
     arguments = {names[i] if i < len(names) else str(i): a for i, a in enumerate(args)}
-    arguments.update(kwargs)
+    arguments.update({k: kwargs[k] for k in names if k in kwargs})
+    arguments.update({k: v for k, v in kwargs.items() if k not in arguments})
     return arguments
 
 

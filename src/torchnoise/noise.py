@@ -29,7 +29,8 @@ class Call:
     strength: float32 [];  keep: bool, broadcastable to the tensor, True where noise may enter, or None;
     batch_axis: None where the tensor has no examples (weights, gradients); first: the logical number of the tensor's
     first element, for shards; stream: where words come from, the address by default;
-    number: which call of the site in this forward; memory, scratch: what its noise keeps there for good, or for a step.
+    number: which call in this forward; start: how many examples of the step came before;
+    memory, scratch: what its noise keeps there for good, or for a step.
     """
 
     address: Address
@@ -40,6 +41,7 @@ class Call:
     first: int = 0
     stream: Stream = address_stream
     number: int = 0
+    start: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     scratch: dict[str, Any] = field(default_factory=dict)
 
@@ -54,12 +56,15 @@ class Noise(ABC):
     combine: str = "add"
 
     allowed: ClassVar[tuple[str, ...]] = ("add", "multiply", "replace")
-    largest: ClassVar[float] = float("inf")
+    largest: ClassVar[float] = 3.4028234663852886e38  # of float32
+    has_hits: ClassVar[bool] = False  # whether only some elements are touched
     unit_of_strength: ClassVar[str] = "sigma"
 
     def __post_init__(self) -> None:
         name = type(self).__name__
         check_number(f"{name}: strength", self.strength, 0.0, self.largest)
+        if self.has_hits and self.combine == "multiply" and not isinstance(self.relative_to, str | None):
+            raise ValueError(f"{name}: under 'multiply' its strength is a probability, which Learned cannot scale")
         if self.combine not in self.allowed:
             raise ValueError(f"{name}: combine is {self.combine!r}, allowed: {', '.join(map(repr, self.allowed))}")
         if isinstance(self.relative_to, str):

@@ -8,7 +8,9 @@ and loads where torchnoise is not installed.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,20 +42,29 @@ class Patch:
         original, run = module.forward, runner.run_root if is_root else runner.run
 
         @functools.wraps(original)
-        def forward(*args: Any, **kwargs: Any) -> Any:
+        def forward(bound: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+            if bound is not module:  # a copy that someone else's wrapper took along: it has no noise
+                return type(bound).forward(bound, *args, **kwargs)
             return run(self, original, args, kwargs)
+
+        # a bound method, as libraries expect that wrap a model's forward; its signature leaves out what is bound
+        del forward.__wrapped__
+        signature = inspect.signature(original)
+        own = inspect.Parameter("_module", inspect.Parameter.POSITIONAL_ONLY)
+        forward.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])  # type: ignore
+        setattr(forward, _PATCHES, self)
+        method = MethodType(forward, module)
 
         def getstate() -> Any:
             state = type(module).__getstate__(module)
             if isinstance(state, dict):
-                state = {k: v for k, v in state.items() if v is not forward and v is not getstate}
+                state = {k: v for k, v in state.items() if v is not method and v is not getstate}
                 if self._had and "forward" not in state:
                     state["forward"] = original
             return state
 
-        setattr(forward, _PATCHES, self)
-        self._forward, self._getstate = forward, getstate
-        module.__dict__["forward"] = forward
+        self._forward, self._getstate = method, getstate
+        module.__dict__["forward"] = method
         module.__dict__["__getstate__"] = getstate
 
     def remove(self) -> None:
@@ -78,8 +89,11 @@ def with_carrier(frame: Frame, carrier: Carrier, original: Callable, args: tuple
         undo: list[tuple[dict, str, Any]] = []
         try:
             for module, name, shadow in carrier.shadows:
-                parameter = module._parameters[name]
-                assert parameter is not None
+                parameter = module._parameters.get(name)
+                if parameter is None:
+                    raise RuntimeError(
+                        f"{carrier.path}: its parameter {name!r} went away after attaching; attach again"
+                    )
                 _replace(module, name, shadow(frame, parameter), undo)
             out = original(*args, **kwargs)
         finally:

@@ -36,6 +36,14 @@ def _segment() -> FrameType | None:
     return None
 
 
+def _storage(tensor: Tensor | None) -> StorageWeakRef | None:
+    """A weak reference to a tensor's storage; None for tensors without one (sparse, or inside torch.func)."""
+    try:
+        return None if tensor is None else StorageWeakRef(tensor.untyped_storage())
+    except NotImplementedError:
+        return None
+
+
 class _Entry(NamedTuple):
     storage: StorageWeakRef
     frame: weakref.ref[Frame]
@@ -49,6 +57,7 @@ class Recall:
         self._entries: dict[tuple[str, int], list[_Entry]] = {}
         self._frames: weakref.WeakSet[Frame] = weakref.WeakSet()
         self._latest: Frame | None = None
+        self._unanchored: list[Frame] = []  # forwards of this step that may be alive without our knowing
         self._segment: FrameType | None = None
         self._replay: Frame | None = None
 
@@ -56,6 +65,7 @@ class Recall:
         """Drop everything: a new step has begun."""
         self._entries.clear()
         self._frames.clear()
+        self._unanchored.clear()
         self._latest = None
         self._leave()
 
@@ -64,23 +74,34 @@ class Recall:
 
     def begin(self, frame: Frame) -> None:
         """A new forward has begun."""
+        if self._latest is not None and self._latest.may_return:
+            self._unanchored.append(self._latest)
         self._latest = frame
         self._frames.add(frame)
         dead = [k for k, found in self._entries.items() if all(e.storage.expired() for e in found)]
         for key in dead:
             del self._entries[key]
 
-    def end(self, frame: Frame, outputs: list[Tensor]) -> None:
-        """The forward is over: the frame lives on as long as the graph of its outputs."""
-        for out in outputs:
-            if out.grad_fn is not None:
-                cast(dict, out.grad_fn.metadata).setdefault("torchnoise", []).append(frame)
+    def anchor(self, frame: Frame, tensor: Tensor) -> None:
+        """The frame lives on as long as the graph of this tensor, which its forward made."""
+        if tensor.grad_fn is not None:
+            cast(dict, tensor.grad_fn.metadata).setdefault("torchnoise", []).append(frame.origin)
+            frame.origin.may_return = False
+
+    def knows(self, path: str, tensor: Tensor | None) -> bool:
+        """Whether this module was entered with this tensor in a forward with noise."""
+        return bool(self._matching(path, tensor))
+
+    def _matching(self, path: str, tensor: Tensor | None) -> list[_Entry]:
+        storage = _storage(tensor)
+        found = [] if storage is None else self._entries.get((path, storage.cdata), [])
+        return [e for e in found if not e.storage.expired()]
 
     def note(self, path: str, tensor: Tensor | None, frame: Frame) -> None:
         """A watched module is entered in a forward (or in a recompute, for checkpoints inside checkpoints)."""
-        if tensor is None:
+        storage = _storage(tensor)
+        if storage is None:
             return
-        storage = StorageWeakRef(tensor.untyped_storage())
         found = self._entries.setdefault((path, storage.cdata), [])
         found[:] = [e for e in found if e.frame() is not None and not e.storage.expired()]
         entry = _Entry(storage, weakref.ref(frame.origin), len(frame.log))
@@ -93,13 +114,13 @@ class Recall:
         if self._replay is None or segment is None or segment is not self._segment:
             self._segment, self._replay = segment, self._guess()
             torch.autograd.Variable._execution_engine.queue_callback(self._leave)
-        if (self._replay is None or not self._replay.certain) and tensor is not None:
-            key = (path, StorageWeakRef(tensor.untyped_storage()).cdata)
-            found = [e for e in self._entries.get(key, ()) if e.frame() is not None and not e.storage.expired()]
-            if len(found) == 1:
-                origin = found[0].frame()
-                assert origin is not None
-                self._replay = origin.replay(found[0].position)
+        if self._replay is None or not self._replay.certain:
+            known = self._matching(path, tensor)
+            alive = [(f, e.position) for e in known if (f := e.frame()) is not None]
+            if len(alive) == 1:
+                self._replay = alive[0][0].replay(alive[0][1])
+            elif known:  # several, or one that is gone: the guess could be another forward
+                self._replay = None
         if self._replay is None:
             raise RuntimeError(
                 f"{path or 'model'}: its forward runs again inside a backward pass, and it is not known which of the "

@@ -21,6 +21,7 @@ from .report import Meter
 from .sites.site import Point
 from .sites.tree import tensors
 from .streams.address import MAX_STEP
+from .wiring import Carrier, Wiring
 
 
 class Runner:
@@ -36,19 +37,21 @@ class Runner:
         self.ids: Tensor | None = None  # the numbers of the next forward's examples, where they were given
         self.frame: Frame | None = None
         self.last: LastForward | None = None
-        self._names = argument_names(model.forward)
+        self.names = argument_names(model.forward)
         self._pass = "0"
         self._elsewhere: dict[str, Clock] = {}  # the clocks of this step's other passes
         self._forced = False
+        self.gradients_done = False
         self._forwards = 0
         self._seen = 0
         self._warned: set[str] = set()
 
-    def start(self, points: list[Point]) -> None:
-        """Take up the points that the sites found."""
-        self.points = points
+    def start(self, wiring: Wiring) -> None:
+        """Take up what the sites found."""
+        points = self.points = wiring.points
         self.keys = Keys(self.seed, [(p.path, p.role) for p in points])
         self.clock = self.new_clock(torch.device("cpu"))
+        self._carrying = [m for m, c in wiring.carriers.items() if c.before or c.shadows or c.after]
 
     # -- steps and passes ----------------------------------------------------------------------------------------------
 
@@ -59,28 +62,40 @@ class Runner:
 
     def advance(self) -> None:
         """Go on to the next step."""
+        if self._forced:
+            raise RuntimeError(f"step {self.step}: the next step cannot begin inside tn.active(); leave it first")
         self._say_what_never_ran()
         if self.step >= MAX_STEP:
             raise OverflowError(f"step {self.step}: addresses hold steps up to {MAX_STEP}")
         self.go_to(self.step + 1)
 
-    def go_to(self, step: int, running: int | None = None) -> None:
-        """Begin a step: nothing of another step is remembered."""
+    def go_to(self, step: int, numbers: dict[str, int] | None = None) -> None:
+        """Begin a step: nothing of another step is remembered. numbers: of each pass's next example, where not 0."""
         self.step = step
         self.recall.forget()
         self._elsewhere.clear()
         self.last = None
+        self.gradients_done = False
         self._forwards = self._seen = 0
         for point in self.points:
             point.scratch.clear()
         self.clock = self.new_clock(self.clock.step.device)
-        if running is not None:
-            self.clock = self.clock._replace(running=torch.full_like(self.clock.running, running))
+        for name, number in (numbers or {}).items():
+            with self.on_pass(name):
+                self.clock = self.clock._replace(running=torch.full_like(self.clock.running, number))
+
+    def numbers(self) -> dict[str, int]:
+        """The number of the next example in each pass of this step."""
+        clocks = {**self._elsewhere, self._pass: self.clock}
+        return {name: int(clock.running) for name, clock in clocks.items()}
 
     @contextmanager
     def on_pass(self, name: str) -> Iterator[None]:
         """Another pass of the same step, which numbers its examples for itself."""
         outer = self._pass
+        if outer == name:
+            yield
+            return
         self._enter_pass(name)
         try:
             yield
@@ -96,77 +111,101 @@ class Runner:
     @contextmanager
     def forced(self, name: str) -> Iterator[None]:
         """Noise in eval mode too, as a pass of its own that leaves nothing behind."""
-        before = self._pass, self.clock, self._forced, self._forwards, self._seen
-        self._pass, self._forced = name, True
+        before = self._pass, self.clock, self._forced, self._forwards, self._seen, self.last, self.ids
+        scratch = [p.scratch for p in self.points]
+        self._pass, self._forced, self.ids = name, True, None
         self.clock = self.new_clock(self.clock.step.device)
+        for point in self.points:
+            point.scratch = {}
         try:
             yield
         finally:
-            self._pass, self.clock, self._forced, self._forwards, self._seen = before
+            self._pass, self.clock, self._forced, self._forwards, self._seen, self.last, self.ids = before
+            for point, kept in zip(self.points, scratch, strict=True):
+                point.scratch = kept
 
     # -- forwards -----------------------------------------------------------------------------------------------------
 
     def _live(self, patch: Patch) -> bool:
         return patch.attached and (patch.module.training or self._forced) and not exporting()
 
+    def _root_live(self, patch: Patch) -> bool:
+        """The model itself counts as training where any part that carries noise does."""
+        if not patch.attached or exporting():
+            return False
+        return patch.module.training or self._forced or any(m.training for m in self._carrying)
+
     def run_root(self, patch: Patch, original: Callable, args: tuple, kwargs: dict) -> Any:
         """The model's own forward: a frame begins here and ends here."""
-        if not self._live(patch):
-            return original(*args, **kwargs)
         compiling = torch.compiler.is_compiling()
         if not compiling and in_backward():
             return self.run(patch, original, args, kwargs)
+        if not self._root_live(patch):
+            return original(*args, **kwargs)
+        if torch.is_grad_enabled():
+            self.gradients_done = False  # what backward brings now has no noise yet
         frame = self._begin(args, kwargs)
         outer, self.frame = self.frame, frame
+        carrier = patch.carrier if self._live(patch) else Carrier("")
         try:
             if not compiling:
                 self.recall.begin(frame)
                 self.recall.note("", next((t for _, t in tensors(frame.arguments)), None), frame)
-            out = with_carrier(frame, patch.carrier, original, args, kwargs)
+            out = with_carrier(frame, carrier, original, args, kwargs)
         finally:
             self.frame = outer
         if not compiling:
             self._forwards += 1
-            self.last = LastForward(frame, patch, original, args, kwargs)
-            self.recall.end(frame, [t for _, t in tensors(out)])
+            self.last = LastForward(frame, carrier, original, args, kwargs)
+            for _, tensor in tensors(out):
+                self.recall.anchor(frame, tensor)
         return out
 
     def run(self, patch: Patch, original: Callable, args: tuple, kwargs: dict) -> Any:
         """The forward of a module inside the model."""
-        if not self._live(patch):
-            return original(*args, **kwargs)
         frame = self.frame
-        if not torch.compiler.is_compiling():
-            first = next((t for _, t in tensors((args, kwargs))), None)
-            if in_backward():
-                frame = self.recall.find(patch.carrier.path, first)
-            if frame is not None:
-                self.recall.note(patch.carrier.path, first, frame)
+        again = not torch.compiler.is_compiling() and in_backward()
+        first = None if torch.compiler.is_compiling() else next((t for _, t in tensors((args, kwargs))), None)
+        if not self._live(patch):
+            if again and patch.attached and self.recall.knows(patch.carrier.path, first):
+                raise RuntimeError(
+                    f"{patch.carrier.path or 'model'}: activation checkpointing repeats it without its noise, since "
+                    "the model went to eval (or left tn.active) before backward; keep the mode until then"
+                )
+            return original(*args, **kwargs)
+        if again:
+            frame = self.recall.find(patch.carrier.path, first)
         if frame is None:
             raise RuntimeError(
                 f"{patch.carrier.path}: ran outside the forward of the attached {type(self.model).__name__}, so its "
                 "examples are not known; attach to the module that you call, or call this one in eval mode"
             )
+        if first is not None:
+            self.recall.note(patch.carrier.path, first, frame)
         return with_carrier(frame, patch.carrier, original, args, kwargs)
 
     def _begin(self, args: tuple, kwargs: dict) -> Frame:
-        arguments = by_name(self._names, args, kwargs)
+        arguments = by_name(self.names, args, kwargs)
         batch, device = batch_of(arguments, self.batch_axis)
         if device is not None and device != self.clock.step.device:
             self.clock = self.clock.to(device)
-        clock = self.clock
+        clock, start = self.clock, self._seen
         if self.ids is not None:
-            examples, self.ids = self.ids.to(clock.step.device), None
-            if examples.shape[0] != batch:
-                raise ValueError(f"examples: {examples.shape[0]} ids were given for a batch of {batch}")
+            examples, self.ids = self.ids.to(clock.step.device), None  # they also say how many there are
         else:
             # the rank is asked for here: it may come after attach(), and is no part of a stored run
             first = (rank() or 0) * EXAMPLES_PER_RANK
             examples = first + clock.running + torch.arange(batch, device=clock.step.device)
             self.clock = clock._replace(running=clock.running + batch)
-            if not torch.compiler.is_compiling():
-                self._count(batch)
-        return Frame(clock, examples, arguments, self.host)
+        if not torch.compiler.is_compiling():
+            self._count(batch)
+        return Frame(clock, examples, arguments, self.host, start)
+
+    def rewind(self) -> None:
+        """Let the next forward have the numbers of the last one's examples."""
+        if self.last is not None:
+            self.clock = self.clock._replace(running=self.last.frame.clock.running)
+            self._seen = self.last.frame.start
 
     def _count(self, batch: int) -> None:
         self._seen += batch

@@ -52,8 +52,9 @@ def test_the_lines_to_copy_are_the_plan(name):
     place: dict = {}
     exec("\n".join(candidate.source(candidate.ladder[1])[:2]), place)
     assert place["plan"] == candidate.plan(candidate.ladder[1])
-    optimizer = torch.optim.SGD(mlp(0).parameters(), lr=0.1)
-    place |= {"model": mlp(0), "optimizer": optimizer, "train": lambda *_: None}
+    model = mlp(0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    place |= {"model": model, "optimizer": optimizer, "train": lambda *_: None}
     exec("\n".join(candidate.source(candidate.ladder[1])), place)
 
 

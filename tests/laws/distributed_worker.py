@@ -254,7 +254,7 @@ ON_GRADIENTS = {
     "absolute": tn.Plan(tn.Injection(tn.Gaussian(0.5), at=tn.Gradients())),
     "relative": RELATIVE,
     "some dims": tn.Plan(tn.Injection(tn.Gaussian(0.5), at=tn.Gradients("p0"), dims=(0, 3), axis=0)),
-    "masked": tn.Plan(tn.Injection(tn.Gaussian(0.5), at=tn.Gradients("p0"), mask=lambda _: torch.eye(5, 6))),
+    "masked": tn.Plan(tn.Injection(tn.Gaussian(0.5), at=tn.Gradients("p0"), mask=lambda _: torch.eye(5, 6).bool())),
 }
 SHAPES = ((5, 6), (7,), (1, 3), (8, 4), (3, 2, 3))
 

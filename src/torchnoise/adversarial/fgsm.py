@@ -46,10 +46,11 @@ class FGSM(Noise):
             )
         self.check_floating(x, call)
         directions, taps = call.scratch.setdefault("directions", {}), call.scratch.setdefault("taps", {})
-        direction = directions.get(call.number)
+        place = (call.start, call.number)  # a further micro-batch begins clean
+        direction = directions.get(place)
         if direction is None:
             if torch.is_grad_enabled():
-                x = taps[call.number] = x if x.requires_grad else x.detach().requires_grad_()
+                x = taps[place] = x if x.requires_grad else x.detach().requires_grad_()
             return x
         if direction.shape != x.shape:
             raise ValueError(

@@ -59,7 +59,7 @@ class Learned:
             raise ValueError(
                 f"{call.site}: Learned(features={log_sigma.shape[0]}) for a last axis of {x.shape[-1]}; they must agree"
             )
-        return log_sigma.exp()
+        return log_sigma.exp().to(x.device)  # the model may have moved since
 
     def penalty(self, log_sigma: Tensor) -> Tensor:
         """The divergence from the prior, summed over features: float32 []."""

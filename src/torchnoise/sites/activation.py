@@ -22,6 +22,8 @@ NEVER_CALLED: dict[type[nn.Module], tuple[str, ...]] = {nn.MultiheadAttention: (
 def owner_of(model: nn.Module, path: str, module: nn.Module) -> tuple[nn.Module, bool]:
     """The module whose forward runs for `module`: itself, or the parent that never calls it (then True)."""
     parent_path, _, name = path.rpartition(".")
+    if path and isinstance(module, nn.ParameterList | nn.ParameterDict):
+        return owner_of(model, parent_path, model.get_submodule(parent_path))[0], True
     if path:
         parent = model.get_submodule(parent_path)
         for kind, children in NEVER_CALLED.items():
@@ -77,6 +79,8 @@ class Activations(Site):
             raise ValueError("Activations: no module chosen, allowed: a glob, a type, a regex or a function")
         if side not in ("input", "output"):
             raise ValueError(f"Activations: side is {side!r}, allowed: 'input', 'output'")
+        if batch_axis is not None and not (type(batch_axis) is int and batch_axis >= 0):
+            raise ValueError(f"Activations: batch_axis is {batch_axis!r}, allowed: a whole number from 0")
         for name, value in (
             ("select", as_selectors(select)),
             ("exclude", as_selectors(exclude)),
@@ -144,8 +148,8 @@ class Embeddings(Site):
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         things = [(n, m, m) for n, m in model.named_modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
         if not self.select and hasattr(model, "get_input_embeddings"):
-            words = model.get_input_embeddings()  # type: ignore[operator]
-            things = [row for row in things if row[1] is words] or things
+            words = _input_embeddings(model)
+            things = [row for row in things if words is not None and row[1].weight is words.weight] or things
         if not things:
             raise LookupError("Embeddings(): the model has no nn.Embedding or nn.EmbeddingBag")
         for path, module, _ in select(things, self.select, self.exclude, f"{self}"):
@@ -154,12 +158,23 @@ class Embeddings(Site):
     def _tie(self, wiring: Wiring, path: str, module: nn.Module) -> None:
         point = wiring.point(path, "embedding")
         padding = getattr(module, "padding_idx", None) if isinstance(module, nn.Embedding) else None
-        mask = "attention_mask" if isinstance(module, nn.Embedding) else None
+        # in an encoder-decoder model the decoder's ids have a mask of their own
+        theirs = "decoder_input_ids" in wiring.runner.names and "decoder" in path
+        name = "decoder_attention_mask" if theirs else "attention_mask"
 
         def after(frame: Frame, args: tuple, kwargs: dict, out: Tensor) -> Tensor:
             ids = args[0] if args else kwargs["input"]
             keep = None if padding is None else (ids != padding)[..., None]
+            mask = frame.arguments.get(name)
+            fits = isinstance(module, nn.Embedding) and isinstance(mask, Tensor) and mask.shape == ids.shape
             axis = wiring.runner.batch_axis
-            return point(frame, out, keep=keep, default_mask=mask, batch_axis=axis)
+            return point(frame, out, keep=keep, default_mask=name if fits else None, batch_axis=axis)
 
         wiring.carrier(module).after.append(after)
+
+
+def _input_embeddings(model: nn.Module) -> Any:
+    try:
+        return model.get_input_embeddings()  # type: ignore[operator]
+    except NotImplementedError:
+        return None

@@ -41,12 +41,12 @@ class Inputs(Site):
         object.__setattr__(self, "names", names)
 
     def install(self, model: nn.Module, wiring: Wiring) -> None:
-        point = wiring.point("", "input")
+        point, axis = wiring.point("", "input"), wiring.runner.batch_axis
 
         def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-            found = _targets(frame.arguments, self.names, floating=True)
+            found = _targets(frame.arguments, self.names, wiring.runner.names, floating=True)
             change = {p for p, _ in found}
-            noised, _ = rebuild(frame.arguments, lambda p, t: point(frame, t) if p in change else None)
+            noised, _ = rebuild(frame.arguments, lambda p, t: point(frame, t, batch_axis=axis) if p in change else None)
             return frame.rebuild(noised, args, kwargs)
 
         wiring.carrier(model).before.append(before)
@@ -79,35 +79,43 @@ class Tokens(Site):
             )
 
     def install(self, model: nn.Module, wiring: Wiring) -> None:
-        point = wiring.point("", "token")
+        point, axis = wiring.point("", "token"), wiring.runner.batch_axis
 
         def change_ids(frame: Frame, ids: Tensor) -> Tensor:
             keep = None
             if self.special:
                 keep = ~torch.isin(ids, torch.tensor(self.special, device=ids.device))
-            return point(frame, ids, keep=keep, default_mask="attention_mask")
+            mask = frame.arguments.get("attention_mask")
+            fits = isinstance(mask, Tensor) and mask.shape == ids.shape
+            return point(frame, ids, keep=keep, default_mask="attention_mask" if fits else None, batch_axis=axis)
 
         def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             names = self.names or (("input_ids",) if "input_ids" in frame.arguments else ())
-            change = {p for p, _ in _targets(frame.arguments, names, floating=False)}
+            change = {p for p, _ in _targets(frame.arguments, names, wiring.runner.names, floating=False)}
             noised, _ = rebuild(frame.arguments, lambda p, t: change_ids(frame, t) if p in change else None)
             return frame.rebuild(noised, args, kwargs)
 
         wiring.carrier(model).before.append(before)
 
 
-def _targets(arguments: Mapping[str, Any], names: tuple[str, ...], floating: bool) -> list[tuple[str, Tensor]]:
+def _targets(
+    arguments: Mapping[str, Any], names: tuple[str, ...], known: tuple[str, ...], floating: bool
+) -> list[tuple[str, Tensor]]:
     """The tensors that noise shall enter, by name or as the first argument's only candidate."""
     everything = list(tensors(arguments))
     if names:
         found = [(p, t) for p, t in everything if _named(p, names)]
         if not found:
-            known = nearest(names[0], [p for p, _ in everything])
-            raise LookupError(f"input {names[0]!r}: forward was given no such tensor; {known}")
+            near = nearest(names[0], [p for p, _ in everything])
+            raise LookupError(f"input {names[0]!r}: forward was given no such tensor; {near}")
         return found
     first = next(iter(arguments), None)
     if first is None:
         raise LookupError("input: forward was called without arguments, so there is nothing to noise")
+    if len(arguments) > 1 and known and known[0] not in arguments:
+        raise LookupError(
+            f"input: forward was not given its first argument {known[0]!r}; name those to be noised, such as {first!r}"
+        )
     inside = [(p, t) for p, t in everything if p == first or p.startswith(first + ".")]
     found = [(p, t) for p, t in inside if t.is_floating_point() == floating and t.dtype != torch.bool]
     if len(found) > 1:

@@ -42,6 +42,10 @@ def both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 def masked_like(mask: Tensor, x: Tensor, site: str) -> Tensor:
     """A mask of leading axes as bool, with axes of size 1 added until it broadcasts over x."""
+    if mask.is_floating_point():
+        raise TypeError(
+            f"{site}: the mask is {mask.dtype}, allowed: bool or whole numbers, nonzero where noise may enter"
+        )
     if mask.dim() > x.dim() or any(m not in (1, s) for m, s in zip(mask.shape, x.shape, strict=False)):
         raise ValueError(
             f"{site}: the mask has shape {tuple(mask.shape)}, allowed: leading axes of the tensor's {tuple(x.shape)}"

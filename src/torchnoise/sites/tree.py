@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +17,9 @@ def tensors(nest: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(nest, Mapping):
         for key, value in nest.items():
             yield from tensors(value, f"{path}.{key}" if path else str(key))
+    elif is_dataclass(nest) and not isinstance(nest, type):
+        for each in fields(nest):
+            yield from tensors(getattr(nest, each.name), f"{path}.{each.name}" if path else each.name)
     elif isinstance(nest, tuple | list):
         for i, value in enumerate(nest):
             yield from tensors(value, f"{path}.{i}" if path else str(i))
@@ -38,11 +42,11 @@ def rebuild(nest: Any, change: Change, path: str = "") -> tuple[Any, bool]:
         parts = {k: rebuild(v, change, f"{path}.{k}" if path else str(k)) for k, v in nest.items()}
         if not any(changed for _, changed in parts.values()):
             return nest, False
-        fields = {k: v for k, (v, _) in parts.items()}
+        new_parts = {k: v for k, (v, _) in parts.items()}
         if type(nest) is dict:
-            return fields, True
+            return new_parts, True
         # Transformers' ModelOutput has to_tuple, and takes its fields by name
-        return (type(nest)(**fields) if hasattr(nest, "to_tuple") else type(nest)(fields)), True  # type: ignore[call-arg]
+        return (type(nest)(**new_parts) if hasattr(nest, "to_tuple") else type(nest)(new_parts)), True  # type: ignore[call-arg]
     if isinstance(nest, tuple | list):
         items = [rebuild(v, change, f"{path}.{i}" if path else str(i)) for i, v in enumerate(nest)]
         if not any(changed for _, changed in items):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from .activation import owner_of
@@ -26,7 +27,8 @@ class Weights(Site):
         exclude: the same, taken away again.
         min_ndim: the least number of axes; 2 leaves out biases and norms' vectors.
 
-    A tied parameter gets one draw, under its first name, and every module that shares it sees it.
+    A tied parameter gets one draw, under its first name, and every module that shares it sees it while it runs. A
+    module that reads another module's weight in its own forward sees it clean.
 
     Raises:
         LookupError: a selector that matches nothing, with the nearest names.
@@ -65,12 +67,28 @@ class Weights(Site):
             # every user of a tied parameter, also those that the selectors did not name
             users = {(m, n.rpartition(".")[2]): n for n, m, p in owned if p is parameter}
             for (module, name), full in users.items():
+                _refuse_derived(full, module, name)
                 owner, _ = owner_of(model, full.rpartition(".")[0], module)
-                wiring.carrier(owner).shadows.append((module, name, _draw_once(point)))
+                wiring.carrier(owner).shadows.append((module, name, _draw_once(point, module)))
 
 
-def _draw_once(point: Point) -> Any:
+def _refuse_derived(full: str, module: nn.Module, name: str) -> None:
+    """Pruning and the older weight_norm and spectral_norm compute a weight from this one before forward begins."""
+    derived = name.rpartition("_")[0]
+    if name.endswith(("_orig", "_v", "_g")) and isinstance(module.__dict__.get(derived), Tensor):
+        raise LookupError(
+            f"{full}: a hook computes {derived!r} from it before noise could enter; use prune.remove, or "
+            "torch.nn.utils.parametrizations, or leave it out by exclude="
+        )
+
+
+def _draw_once(point: Point, module: nn.Module) -> Any:
+    padding = getattr(module, "padding_idx", None)
+
     def shadow(frame: Frame, parameter: Tensor) -> Tensor:
-        return point(frame, parameter, batch_axis=None, per_call=False)
+        keep = None
+        if padding is not None:  # the embedding of padding stays what it is
+            keep = (torch.arange(parameter.shape[0], device=parameter.device) != padding)[:, None]
+        return point(frame, parameter, keep=keep, batch_axis=None, per_call=False)
 
     return shadow

@@ -41,6 +41,7 @@ class Bernoulli(RandomNoise):
     value: float | int = 0.0
 
     largest: ClassVar[float] = 1.0
+    has_hits: ClassVar[bool] = True
     unit_of_strength: ClassVar[str] = "probability"
 
     def __post_init__(self) -> None:
