@@ -213,6 +213,7 @@ def test_schedules_that_go_wrong_name_the_step(when, given: str) -> None:
         model(data())
         with pytest.raises(ValueError, match="step 1: the schedule") as caught:
             noise.step()
+        assert noise.current_step == 0  # as it was
     one_line(caught, f"gave {given}", "allowed: a number from 0")
 
 

@@ -49,6 +49,7 @@ class Runner:
     def start(self, wiring: Wiring) -> None:
         """Take up what the sites found."""
         points = self.points = wiring.points
+        self.host = strengths_at(self.plan, self.step)
         self.keys = Keys(self.seed, [(p.path, p.role) for p in points])
         self.clock = self.new_clock(torch.device("cpu"))
         self._carrying = [m for m, c in wiring.carriers.items() if c.before or c.shadows or c.after]
@@ -57,7 +58,6 @@ class Runner:
 
     def new_clock(self, device: torch.device) -> Clock:
         """The clock at the beginning of the current step and pass."""
-        self.host = strengths_at(self.plan, self.step)
         return new_clock(self.step, self.keys.words(self._pass), self.host, device)
 
     def advance(self) -> None:
@@ -71,6 +71,7 @@ class Runner:
 
     def go_to(self, step: int, numbers: dict[str, int] | None = None) -> None:
         """Begin a step: nothing of another step is remembered. numbers: of each pass's next example, where not 0."""
+        self.host = strengths_at(self.plan, step)  # first: a schedule that gives nonsense changes nothing
         self.step = step
         self.recall.forget()
         self._elsewhere.clear()
@@ -142,7 +143,7 @@ class Runner:
             return self.run(patch, original, args, kwargs)
         if not self._root_live(patch):
             return original(*args, **kwargs)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not self._forced:
             self.gradients_done = False  # what backward brings now has no noise yet
         frame = self._begin(args, kwargs)
         outer, self.frame = self.frame, frame
@@ -197,8 +198,10 @@ class Runner:
             first = (rank() or 0) * EXAMPLES_PER_RANK
             examples = first + clock.running + torch.arange(batch, device=clock.step.device)
             self.clock = clock._replace(running=clock.running + batch)
+            if not torch.compiler.is_compiling():
+                self._check_room(start + batch)
         if not torch.compiler.is_compiling():
-            self._count(batch)
+            self._seen = start + batch
         return Frame(clock, examples, arguments, self.host, start)
 
     def rewind(self) -> None:
@@ -207,9 +210,8 @@ class Runner:
             self.clock = self.clock._replace(running=self.last.frame.clock.running)
             self._seen = self.last.frame.start
 
-    def _count(self, batch: int) -> None:
-        self._seen += batch
-        if self._seen > EXAMPLES_PER_RANK and rank() is not None:
+    def _check_room(self, examples: int) -> None:
+        if examples > EXAMPLES_PER_RANK and rank() is not None:
             raise OverflowError(
                 f"step {self.step}: more than {EXAMPLES_PER_RANK} examples on one rank without numbers of their own; "
                 "give them by noise.examples(ids)"
