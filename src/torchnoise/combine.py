@@ -1,4 +1,4 @@
-"""How noise meets the signal: add, multiply, replace. Each is a pure function with its gradient beside it.
+"""How noise meets the signal: add, multiply, replace. Each is a pure function that names the one its gradient takes.
 
 A draw has `values` (float32) and, for kinds that touch only some elements, `hit` (bool).
 
@@ -6,6 +6,7 @@ A draw has `values` (float32) and, for kinds that touch only some elements, `hit
     multiply   out = x * (1 + scale * values)                        kinds that touch every element
                out = x * values where hit, x elsewhere, times `gain`    kinds with hits
     replace    out = scale * values                                  where hit
+    erase      out = 0                                               where hit: the gradient of replace
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Draw(NamedTuple):
 
 
 def _scaled(draw: Draw, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
-    values = draw.values if scale is None else draw.values * scale
-    return values.to(dtype)
+    values = draw.values.to(dtype)
+    return values if scale is None else values * scale.to(dtype)
 
 
 def _factor(draw: Draw, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -42,19 +43,17 @@ def _factor(draw: Draw, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
 
 
 class Combine(NamedTuple):
-    """One way to combine, as pure functions.
+    """One way to combine: forward(x, draw, scale) -> out.
 
-    forward(x, draw, scale) -> out;  grad_x(grad, draw, scale) -> gradient with respect to x;
-    grad_scale(grad, x, draw) -> elementwise gradient with respect to scale. needs_x: grad_scale reads x;
-    redraws_for_x: grad_x reads the draw; takes_scale: a measured magnitude makes sense here.
+    backward: the combine that makes the gradient with respect to x out of the gradient with respect to out, at the same
+    address; None where they are the same. needs_x: the gradient with respect to scale reads x; takes_scale: a measured
+    magnitude makes sense here.
     """
 
     name: str
     forward: Callable[[Tensor, Draw, Tensor | None], Tensor]
-    grad_x: Callable[[Tensor, Draw, Tensor | None], Tensor]
-    grad_scale: Callable[[Tensor, Tensor | None, Draw], Tensor]
+    backward: str | None
     needs_x: bool = False
-    redraws_for_x: bool = True
     takes_scale: bool = True
 
 
@@ -72,39 +71,14 @@ def _replace(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
     return values if draw.hit is None else torch.where(draw.hit, values, x)
 
 
-def _hit_only(grad: Tensor, draw: Draw) -> Tensor:
-    return grad if draw.hit is None else torch.where(draw.hit, grad, 0.0)
-
-
-def _multiply_grad_scale(grad: Tensor, x: Tensor | None, draw: Draw) -> Tensor:
-    assert x is not None
-    return grad * x * draw.values
-
-
-def _replace_grad_x(grad: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
-    return torch.zeros_like(grad) if draw.hit is None else torch.where(draw.hit, 0.0, grad)
+def _erase(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
+    return torch.zeros_like(x) if draw.hit is None else torch.where(draw.hit, 0.0, x)
 
 
 COMBINES = {
-    "add": Combine(
-        "add",
-        _add,
-        grad_x=lambda grad, draw, scale: grad,
-        grad_scale=lambda grad, x, draw: _hit_only(grad, draw) * draw.values,
-        redraws_for_x=False,
-    ),
-    "multiply": Combine(
-        "multiply",
-        _multiply,
-        grad_x=lambda grad, draw, scale: grad * _factor(draw, scale, grad.dtype),
-        grad_scale=_multiply_grad_scale,
-        needs_x=True,
-        takes_scale=False,  # it is relative to x already; only a learned scale goes with it
-    ),
-    "replace": Combine(
-        "replace",
-        _replace,
-        grad_x=_replace_grad_x,
-        grad_scale=lambda grad, x, draw: _hit_only(grad, draw) * draw.values,
-    ),
+    "add": Combine("add", _add, backward=None),
+    # multiply is relative to x already; only a learned scale goes with it
+    "multiply": Combine("multiply", _multiply, backward="multiply", needs_x=True, takes_scale=False),
+    "replace": Combine("replace", _replace, backward="erase"),
+    "erase": Combine("erase", _erase, backward="erase", takes_scale=False),
 }

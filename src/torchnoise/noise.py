@@ -14,8 +14,11 @@ from torch import Tensor
 
 from .combine import COMBINES, Draw
 from .errors import check_number, nearest
-from .inject import Inject, Static, Stream, address_stream, compute_dtype
+from .inject import inject
+from .kernels import Kernel
 from .magnitudes import MAGNITUDES
+from .operation import token_of
+from .oracle import Static, Stream, address_stream, compute_dtype
 from .streams.address import Address
 
 if TYPE_CHECKING:
@@ -122,7 +125,14 @@ class Noise(ABC):
 
 @dataclass(frozen=True)
 class RandomNoise(Noise):
-    """Noise drawn from an address. A source is a subclass with one method, `draw`."""
+    """Noise drawn from an address. A source is a subclass with `draw`, and `kernel` where it has a fast form."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "token", token_of(self))
+
+    if TYPE_CHECKING:
+        token: ClassVar[str]
 
     @abstractmethod
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
@@ -131,14 +141,11 @@ class RandomNoise(Noise):
         Additive kinds return exactly strength times their unit noise, in float32.
         """
 
+    def kernel(self) -> Kernel | None:
+        """The same draw for compiled loops, to the last bit (kernels/scalar.py); None where there is only `draw`."""
+        return None
+
     def inject(self, x: Tensor, call: Call) -> Tensor:
         self.check_floating(x, call)
-        combine = COMBINES[self.combine]
-        return Inject.apply(
-            x,
-            self.scale(x, call),
-            call.strength,
-            call.keep,
-            *call.address,
-            Static(self, combine, call.batch_axis, call.first, call.stream),
-        )
+        static = Static(self, self.combine, call.batch_axis, call.first, call.stream)
+        return inject(x, static, call.strength, call.address, self.scale(x, call), call.keep)

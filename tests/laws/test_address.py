@@ -88,8 +88,7 @@ def test_any_slice_of_the_elements_can_be_drawn_alone(kind: Kind) -> None:
 
     Broken on purpose: `lay_out` without its skip into the first block.
     """
-    from torchnoise.combine import COMBINES
-    from torchnoise.inject import Static, address_stream, draw
+    from torchnoise.oracle import Static, draw
     from torchnoise.streams import Address
 
     zero = torch.zeros((), dtype=torch.int64)
@@ -97,8 +96,8 @@ def test_any_slice_of_the_elements_can_be_drawn_alone(kind: Kind) -> None:
     strength = torch.tensor(0.3)
 
     def drawn(count: int, first: int) -> tuple:
-        static = Static(kind.noise, COMBINES[kind.noise.combine], None, first, address_stream)
-        found = draw(static, strength, address, torch.empty(count))
+        static = Static(kind.noise, kind.noise.combine, None, first)
+        found = draw(torch.empty(count), static, strength, address)
         return tuple(t for t in (found.values, found.hit) if t is not None and t.dim())
 
     for whole, part in zip(drawn(21, 0), drawn(6, 5), strict=True):

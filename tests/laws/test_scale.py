@@ -55,15 +55,14 @@ def test_strength_zero_is_x_itself(kind: Kind) -> None:
         x[0, :4] = torch.tensor([-0.0, 0.0, float("inf"), float("nan")])
     assert same(at_identity(noise, x), x)
 
-    from torchnoise.combine import COMBINES
-    from torchnoise.inject import Static, address_stream, draw, perturb
+    from torchnoise import oracle, perturb
     from torchnoise.streams import Address
 
     zero = torch.zeros((), dtype=torch.int64)
     address = Address(torch.tensor([5, 6]), zero, torch.arange(8))
-    combine = COMBINES[noise.combine]
-    drawn = draw(Static(noise, combine, 0, 0, address_stream), torch.tensor(0.0), address, x)
-    assert same(perturb(x, drawn, combine, None, torch.tensor(0.0), None), x)
+    static = oracle.Static(noise, noise.combine, 0)
+    for form in (oracle.perturb, perturb.perturb):
+        assert same(form(x, static, torch.tensor(0.0), address, None, None), x)
 
 
 def test_realised_moments() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import check_number
-from ..inject import Stream, address_stream
+from ..oracle import Stream, address_stream
 from ..sites.site import Site
 from ..streams.secure import secure_words
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from ..enter import enter
-from ..inject import Stream, address_stream
+from ..oracle import Stream, address_stream
 
 if TYPE_CHECKING:
     from ..frame import Frame

@@ -4,13 +4,51 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..combine import Draw
+from ..kernels import Kernel
+from ..kernels.scalar import f32, f64, scalar, select, u64
 from ..noise import RandomNoise
+
+_WORDS, _ONE, _NAN = f64(2.0**32), f64(1.0), f32(math.nan)
+
+
+@scalar
+def _prepare(strength: Any, value: Any) -> Any:
+    return u64(f64(strength) * _WORDS), f32(value)
+
+
+@scalar
+def _block(w0: Any, w1: Any, w2: Any, w3: Any, prepared: Any) -> Any:
+    threshold, value = prepared
+    return (
+        select(u64(w0) < threshold, value, _NAN),
+        select(u64(w1) < threshold, value, _NAN),
+        select(u64(w2) < threshold, value, _NAN),
+        select(u64(w3) < threshold, value, _NAN),
+    )
+
+
+@scalar
+def _prepare_factor(strength: Any, value: Any) -> Any:
+    p = f64(strength)
+    gain = f32(_ONE / (_ONE - p * (_ONE - value)))
+    return u64(p * _WORDS), f32(value) * gain, gain
+
+
+@scalar
+def _factors(w0: Any, w1: Any, w2: Any, w3: Any, prepared: Any) -> Any:
+    threshold, hit, missed = prepared
+    return (
+        select(u64(w0) < threshold, hit, missed),
+        select(u64(w1) < threshold, hit, missed),
+        select(u64(w2) < threshold, hit, missed),
+        select(u64(w3) < threshold, hit, missed),
+    )
 
 
 @dataclass(frozen=True)
@@ -63,3 +101,8 @@ class Bernoulli(RandomNoise):
 
     def takes_integers(self) -> bool:
         return self.combine == "replace" and isinstance(self.value, int)
+
+    def kernel(self) -> Kernel:
+        if self.combine == "multiply":
+            return Kernel(_prepare_factor, _factors, "factor", self.value)
+        return Kernel(_prepare, _block, self.combine, self.value)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from ..combine import Draw
+from ..kernels import Kernel
+from ..kernels.normal import normal as normal_block
+from ..kernels.scalar import scalar
 from ..noise import RandomNoise
 from ..streams.normal import normal
+
+
+@scalar
+def _prepare(strength: Any, constant: Any) -> Any:
+    return strength
+
+
+@scalar
+def _block(w0: Any, w1: Any, w2: Any, w3: Any, strength: Any) -> Any:
+    z0, z1, z2, z3 = normal_block(w0, w1, w2, w3)
+    return z0 * strength, z1 * strength, z2 * strength, z3 * strength
 
 
 @dataclass(frozen=True)
@@ -35,3 +50,6 @@ class Gaussian(RandomNoise):
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         return Draw(normal(words) * strength)
+
+    def kernel(self) -> Kernel:
+        return Kernel(_prepare, _block, self.combine)

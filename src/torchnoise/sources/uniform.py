@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..combine import Draw
+from ..kernels import Kernel
+from ..kernels.scalar import f32, i32, scalar, u32
 from ..noise import RandomNoise
+
+_BYTE, _ONE, _MIDDLE, _TO_UNIT = u32(8), u32(1), i32((1 << 24) - 1), f32(2.0**-24)
+
+
+@scalar
+def _prepare(strength: Any, constant: Any) -> Any:
+    return strength
+
+
+@scalar
+def _unit(word: Any) -> Any:
+    return f32(i32(i32(u32(u32(word >> _BYTE) << _ONE)) - _MIDDLE)) * _TO_UNIT
+
+
+@scalar
+def _block(w0: Any, w1: Any, w2: Any, w3: Any, strength: Any) -> Any:
+    return _unit(w0) * strength, _unit(w1) * strength, _unit(w2) * strength, _unit(w3) * strength
 
 
 @dataclass(frozen=True)
@@ -38,3 +57,6 @@ class Uniform(RandomNoise):
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         odd = ((words >> 8) * 2 + (1 - (1 << 24))).to(torch.float32)  # |odd| < 2^24: exact
         return Draw((odd * 2.0**-24) * strength)
+
+    def kernel(self) -> Kernel:
+        return Kernel(_prepare, _block, self.combine)

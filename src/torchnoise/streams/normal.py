@@ -16,7 +16,7 @@ from torch import Tensor
 
 # Minimax fits in float64, rounded to float32.
 # ln(1 + f) = f - f^2/2 + f^3 P(f) on [sqrt(1/2) - 1, sqrt(2) - 1]
-_LOG = (
+LOG = (
     0.33333855867385864,
     -0.2500174641609192,
     0.19965465366840363,
@@ -26,11 +26,11 @@ _LOG = (
     0.08918821066617966,
 )
 # sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) on [-1/2, 1/2]
-_SIN = (1.5707963705062866, -0.6459634900093079, 0.07968022674322128, -0.004602177068591118)
-_COS = (1.0, -1.2336970567703247, 0.2535986304283142, -0.020408352836966515)
+SIN = (1.5707963705062866, -0.6459634900093079, 0.07968022674322128, -0.004602177068591118)
+COS = (1.0, -1.2336970567703247, 0.2535986304283142, -0.020408352836966515)
 
-_SQRT_HALF_BITS = 0x3F3504F3  # float32 sqrt(1/2)
-_LN2 = 0.6931471824645996
+SQRT_HALF_BITS = 0x3F3504F3  # float32 sqrt(1/2)
+LN2 = 0.6931471824645996
 
 
 def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
@@ -44,11 +44,11 @@ def _radius(word: Tensor) -> Tensor:
     """sqrt(-2 ln U) with U = (word + 1/2) / 2^32."""
     x = word.to(torch.float32) + 0.5
     bits = x.view(torch.int32)
-    exponent = (bits - _SQRT_HALF_BITS) >> 23
+    exponent = (bits - SQRT_HALF_BITS) >> 23
     f = (bits - (exponent << 23)).view(torch.float32) - 1.0
     square = f * f
-    log_mantissa = (f - square * 0.5) + (square * f) * _horner(_LOG, f)
-    log_u = (exponent - 32).to(torch.float32) * _LN2 + log_mantissa
+    log_mantissa = (f - square * 0.5) + (square * f) * _horner(LOG, f)
+    log_u = (exponent - 32).to(torch.float32) * LN2 + log_mantissa
     # A word that rounds to 2^32 has U = 1; the fit may leave a positive rounding error, whose root is not a number.
     # The root is taken in float64: compilers may approximate a float32 root, and rounding the float64 root to float32
     # gives exactly the correctly rounded float32 root (Figueroa 1995: 53 >= 2 * 24 + 2 bits).
@@ -60,7 +60,7 @@ def _cos_sin(word: Tensor) -> tuple[Tensor, Tensor]:
     quadrant = (word + (1 << 29)) >> 30
     t = (word - (quadrant << 30)).to(torch.float32) * 2.0**-30
     square = t * t
-    cos, sin = _horner(_COS, square), t * _horner(_SIN, square)
+    cos, sin = _horner(COS, square), t * _horner(SIN, square)
     odd = (quadrant & 1) == 1
     cos, sin = torch.where(odd, sin, cos), torch.where(odd, cos, sin)
     return (

@@ -1,0 +1,3 @@
+"""Kernels: noise at the price of reading memory, with the same bits as the pure-torch form."""
+
+from .pieces import Kernel as Kernel

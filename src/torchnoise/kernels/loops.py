@@ -1,0 +1,286 @@
+"""The loops of a kernel, for Numba: draw values into scratch memory, combine them with a tensor, and walk over tensors.
+
+Three kinds of pieces are compiled apart and joined by their addresses, so that a new source or combine is one more
+piece and not one more row of a product:
+
+fill     random words for up to CHUNK blocks, then their values, 4 for each block: a piece for each source
+combine  successive elements of a tensor with as many values: a piece for each combine and dtype
+walk     cuts tensors into chunks and calls the other two: one piece
+
+A value that is not a number marks an element that stays as it is, whatever the combine: a miss of a noise that hits
+only some, padding, or everything at strength 0. It keeps its very bits.
+
+Philox runs on 64-bit lanes and the transforms on 32-bit lanes. In one loop the wider lanes would decide for both; in
+two, with the words in between in the first-level cache, each uses whole vectors.
+
+Functions here are templates: compile.py replaces their global names (`prepare`, `block`, `load` ...) and compiles them.
+Only compile.py imports this module, and only when something has to be compiled: it loads Numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import extending, types
+from numba.core import cgutils
+
+from .jobs import (
+    ALONG,
+    AXES,
+    AXIS,
+    BY_KEEP,
+    BY_OUT,
+    BY_SCALE,
+    BY_X,
+    CHUNK,
+    COMBINE,
+    CONSTANT,
+    EXAMPLE,
+    EXAMPLES,
+    FILL,
+    FIRST,
+    KEEP,
+    KEY,
+    LENGTH,
+    OUT,
+    PIECES,
+    ROWS,
+    SCALE,
+    SCALE_BYTES,
+    SLOTS,
+    STEP,
+    STRENGTH,
+    X_BYTES,
+    X,
+)
+from .philox import philox
+from .scalar import f32, i64, scalar, u32, u64
+
+intrinsic: Any = extending.intrinsic
+Pointer = types.CPointer
+Bytes, Words, Blocks = Pointer(types.uint8), Pointer(types.uint32), Pointer(types.uint64)
+Floats, Doubles, Ints = Pointer(types.float32), Pointer(types.float64), Pointer(types.int64)
+NAN, ONE = f32(np.nan), f32(1.0)
+BYTES_4, BYTES_8, BYTES_16 = 4 * CHUNK, 8 * CHUNK, 16 * CHUNK
+
+prepare: Any = None  # of a source: what a block needs, from (strength, constant)
+block: Any = None  # of a source: four values from four words and what was prepared
+formula: Any = None  # of a combine
+load: Any = None  # of a dtype
+store: Any = None
+
+
+# -- what Numba has no word for ----------------------------------------------------------------------------------------
+
+
+@intrinsic
+def widest_vectors(typing: Any) -> Any:
+    """Let LLVM use 512-bit vectors, where the processor has them, in the function that says this."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        attributes = builder.function.attributes
+        attributes._known = attributes._known | {'"prefer-vector-width"="512"'}
+        attributes.add('"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def at(typing: Any, address: Any, kind: Any) -> Any:
+    """The pointer with this address."""
+    pointer = kind.instance_type
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(types.int64, kind), generate
+
+
+@intrinsic
+def address(typing: Any, pointer: Any, index: Any) -> Any:
+    """The address of element `index` behind a pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), ir.IntType(64))
+
+    return types.int64(pointer, types.int64), generate
+
+
+@intrinsic(prefer_literal=True)
+def stack(typing: Any, size: Any) -> Any:
+    """The address of so many bytes on the stack."""
+    count = size.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        with builder.goto_entry_block():
+            memory = builder.alloca(ir.ArrayType(ir.IntType(8), count))
+            memory.align = 64
+        return builder.ptrtoint(memory, ir.IntType(64))
+
+    return types.int64(size), generate
+
+
+@intrinsic
+def call(typing: Any, address: Any, arguments: Any) -> Any:
+    """Call the piece at this address with a tuple of arguments."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        given = cgutils.unpack_tuple(builder, values[1])
+        kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
+        builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), generate
+
+
+# -- fill --------------------------------------------------------------------------------------------------------------
+
+FILL_TYPES = (Floats, Words, Blocks, Words, *[types.int64] * 4, types.float32, types.float64)
+
+
+def fill(
+    values: Any,
+    words: Any,
+    blocks: Any,
+    examples: Any,
+    count: Any,
+    step: Any,
+    k0: Any,
+    k1: Any,
+    strength: Any,
+    constant: Any,
+) -> None:
+    """4 values for each of `count` blocks; words is scratch."""
+    widest_vectors()
+    step, k0, k1 = u32(step), u32(k0), u32(k1)
+    for i in range(count):
+        c = blocks[i]
+        w0, w1, w2, w3 = philox(u32(c), u32(c >> u64(32)), step, examples[i], k0, k1)
+        words[i], words[CHUNK + i], words[2 * CHUNK + i], words[3 * CHUNK + i] = w0, w1, w2, w3
+    prepared = prepare(strength, constant)
+    for i in range(count):
+        v0, v1, v2, v3 = block(words[i], words[CHUNK + i], words[2 * CHUNK + i], words[3 * CHUNK + i], prepared)
+        values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3] = v0, v1, v2, v3
+
+
+# -- combine -----------------------------------------------------------------------------------------------------------
+
+
+def combine_types(memory: str, compute: str) -> tuple:
+    """Of a combine for elements that lie in memory and are computed as these kinds of numbers."""
+    x, scale, i = Pointer(getattr(types, memory)), Pointer(getattr(types, compute)), types.int64
+    return (i, Floats, x, i, x, i, scale, i, i)
+
+
+def combine(
+    count: Any, values: Any, x: Any, by_x: Any, out: Any, by_out: Any, scale: Any, by_scale: Any, has_scale: Any
+) -> None:
+    """`count` elements, where an element's value is a number; the others are copied as they are."""
+    widest_vectors()
+    if by_x == 1 and by_out == 1 and by_scale == 0:
+        each = scale[0] if has_scale else ONE
+        for i in range(count):
+            raw, v = x[i], values[i]
+            made = store(formula(load(raw), v, each))
+            out[i] = made if v == v else raw
+    else:
+        for i in range(count):
+            raw, v = x[i * by_x], values[i]
+            made = store(formula(load(raw), v, scale[i * by_scale] if has_scale else ONE))
+            out[i * by_out] = made if v == v else raw
+
+
+# -- walk --------------------------------------------------------------------------------------------------------------
+
+WALK_TYPES = (types.int64, types.int64, Ints)
+
+
+def walk(begin: Any, end: Any, plan: Any) -> None:
+    """Pieces begin .. end - 1 of a plan (jobs.py)."""
+    values, words = at(stack(BYTES_16), Floats), at(stack(BYTES_16), Words)
+    blocks, numbers = at(stack(BYTES_8), Blocks), at(stack(BYTES_4), Words)
+    held, starts = at(stack(BYTES_8), Ints), at(stack(BYTES_8), Ints)
+    which = 0
+    piece = begin
+    while piece < end:
+        while plan[2 * which + 3] <= piece:  # the next job's first piece
+            which += 1
+        job, first_piece = at(address(plan, plan[2 * which + 2]), Ints), plan[2 * which + 1]
+        last = min(end, plan[2 * which + 3])
+        count, taken = 0, 0
+        # gather pieces until the scratch is full
+        while piece < last:
+            row, part = divmod(piece - first_piece, job[PIECES])
+            example, inside = divmod(row, job[ROWS])
+            e = job[FIRST] + inside * job[LENGTH]
+            low = (e >> 2) + part * CHUNK
+            high = min(low + CHUNK, (e + job[LENGTH] + 3) >> 2)
+            size = high - low
+            if size > 0:
+                if count + size > CHUNK:
+                    break
+                number = u32(at(job[EXAMPLES], Ints)[example])
+                for i in range(size):
+                    blocks[count + i] = u64(low + i)
+                    numbers[count + i] = number
+                held[taken], starts[taken] = piece, count
+                count, taken = count + size, taken + 1
+            piece += 1
+        strength = at(job[STRENGTH], Floats)[0]
+        if strength != f32(0.0):
+            key = at(job[KEY], Ints)
+            constant = at(address(job, CONSTANT), Doubles)[0]
+            step = at(job[STEP], Ints)[0]
+            call(job[FILL], (values, words, blocks, numbers, count, step, key[0], key[1], strength, constant))
+        else:
+            for i in range(4 * count):
+                values[i] = NAN
+        for t in range(taken):
+            combine_piece(job, held[t] - first_piece, values, 4 * starts[t])
+
+
+@scalar
+def combine_piece(job: Any, piece: Any, values: Any, start: Any) -> Any:
+    """One piece, whose first block's values begin at `start`."""
+    row, part = divmod(piece, job[PIECES])
+    example, inside = divmod(row, job[ROWS])
+    length = job[LENGTH]
+    e = job[FIRST] + inside * length
+    # elements [begin, stop) of the row; the first of them may lie inside its block
+    low = (e >> 2) + part * CHUNK
+    begin = max(i64(0), 4 * low - e)
+    stop = min(length, 4 * (low + CHUNK) - e)
+    values_at = start + (e + begin - 4 * low)
+    by_x, by_out = example * job[EXAMPLE + BY_X], example * job[EXAMPLE + BY_OUT]
+    by_keep, by_scale = example * job[EXAMPLE + BY_KEEP], example * job[EXAMPLE + BY_SCALE]
+    for axis in range(job[AXES] - 1, -1, -1):
+        place = SLOTS + AXIS * axis
+        inside, index = divmod(inside, job[place])
+        by_x += index * job[place + 1 + BY_X]
+        by_out += index * job[place + 1 + BY_OUT]
+        by_keep += index * job[place + 1 + BY_KEEP]
+        by_scale += index * job[place + 1 + BY_SCALE]
+    along_x, along_out = job[ALONG + BY_X], job[ALONG + BY_OUT]
+    along_keep, along_scale = job[ALONG + BY_KEEP], job[ALONG + BY_SCALE]
+    if job[KEEP] != 0:
+        keep = at(job[KEEP], Bytes)
+        for i in range(stop - begin):
+            if keep[by_keep + (begin + i) * along_keep] == 0:
+                values[values_at + i] = NAN
+    call(
+        job[COMBINE],
+        (
+            stop - begin,
+            address(values, values_at),
+            job[X] + (by_x + begin * along_x) * job[X_BYTES],
+            along_x,
+            job[OUT] + (by_out + begin * along_out) * job[X_BYTES],
+            along_out,
+            job[SCALE] + (by_scale + begin * along_scale) * job[SCALE_BYTES] if job[SCALE] != 0 else i64(0),
+            along_scale,
+            i64(1) if job[SCALE] != 0 else i64(0),
+        ),
+    )

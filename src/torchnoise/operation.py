@@ -1,0 +1,123 @@
+"""`torch.ops.torchnoise.inject`: the same operation, registered with torch for what traces or wraps tensors.
+
+A graph holds constants and tensors, so a noise goes through it as its token, a text that names its class and settings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .combine import COMBINES
+from .oracle import Static, compute_dtype
+from .perturb import perturb
+from .streams.address import Address
+
+if TYPE_CHECKING:
+    from .noise import RandomNoise
+
+_known: dict[str, RandomNoise] = {}
+_NOT_IN_TOKENS = ("strength", "relative_to")  # they reach the operation as tensors
+
+
+def token_of(noise: RandomNoise) -> str:
+    """The text by which graphs name a noise."""
+    kind = type(noise)
+    settings = {f.name: getattr(noise, f.name) for f in fields(noise) if f.name not in _NOT_IN_TOKENS}
+    token = json.dumps([kind.__module__, kind.__qualname__, settings], default=repr)
+    _known.setdefault(token, noise)
+    return token
+
+
+def noise_of(token: str) -> RandomNoise:
+    """The noise that a token names; a graph compiled by an earlier process may name one that this has not made yet."""
+    if token not in _known:
+        module, name, settings = json.loads(token)
+        kind: Any = importlib.import_module(module)
+        for part in name.split("."):
+            kind = getattr(kind, part)
+        _known[token] = kind(0.0, **settings)
+    return _known[token]
+
+
+@torch.library.custom_op("torchnoise::inject", mutates_args=())
+def _inject(
+    x: Tensor,
+    scale: Tensor | None,
+    strength: Tensor,
+    keep: Tensor | None,
+    key: Tensor,
+    step: Tensor,
+    examples: Tensor,
+    noise: str,
+    combine: str,
+    batch_axis: int | None,
+    first: int,
+) -> Tensor:
+    static = Static(noise_of(noise), combine, batch_axis, first)
+    return perturb(x, static, strength, Address(key, step, examples), scale, keep)
+
+
+@_inject.register_fake
+def _(x: Tensor, *rest: Any) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    x, scale, strength, keep, key, step, examples, *static = inputs
+    learns = scale is not None and scale.requires_grad
+    kept_x = x if learns and COMBINES[static[1]].needs_x else None
+    ctx.static, ctx.learns = static, learns
+    ctx.save_for_backward(kept_x, scale, strength, keep, key, step, examples)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, scale, *moving = ctx.saved_tensors
+    noise, combine, *place = ctx.static
+    backward = COMBINES[combine].backward
+    grad_x, grad_scale = grad, None
+    if backward is not None:
+        grad_x = _inject(grad, scale, *moving, noise, backward, *place)
+    if ctx.learns:
+        dtype = compute_dtype(grad.dtype)
+        nothing = torch.zeros_like(grad, dtype=dtype)
+        each = grad.to(dtype) * _inject(nothing, None, *moving, noise, "replace", *place)
+        each = each if x is None else each * x
+        grad_scale = each.sum_to_size(scale.shape).to(scale.dtype)
+    return grad_x, grad_scale, *[None] * 9
+
+
+_inject.register_autograd(_backward, setup_context=_setup_context)
+
+
+def one_by_one(size: int, axes: tuple, inputs: tuple, function: Callable[..., Tensor]) -> Tensor:
+    """function of each slice of the inputs along their mapped axes (None: not mapped), stacked."""
+
+    def slice_(value: Any, axis: int | None, i: int) -> Any:
+        return value if axis is None else value.select(axis, i)
+
+    return torch.stack([function(*(slice_(v, a, i) for v, a in zip(inputs, axes, strict=True))) for i in range(size)])
+
+
+@_inject.register_vmap
+def _(info: Any, axes: tuple, *inputs: Any) -> tuple[Tensor, int]:
+    return one_by_one(info.batch_size, axes, inputs, _inject), 0
+
+
+def inject(
+    x: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    scale: Tensor | None,
+    keep: Tensor | None,
+) -> Tensor:
+    """inject.py's `inject`, as one node of a graph."""
+    noise, combine, batch_axis, first, _ = static
+    return _inject(x, scale, strength, keep, *address, noise.token, combine, batch_axis, first)

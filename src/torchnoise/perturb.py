@@ -1,0 +1,38 @@
+"""The one operation under every random noise: out = combine(x, scale * source(address)), by the fastest means there is.
+
+Which means are taken never changes a bit: kernels/ on the CPU, and for the dtypes that they know; the oracle elsewhere.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import oracle
+from .kernels import launch
+from .oracle import Static
+from .streams.address import Address
+
+
+def perturb(
+    x: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    scale: Tensor | None = None,
+    keep: Tensor | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """x with noise, in a fresh tensor, or in `out`: x itself, or a tensor that shares no memory with it.
+
+    No gradients flow here; inject.py adds them.
+    """
+    kernel = launch.kernel_for(x, static, strength, address, scale, keep)
+    if kernel is None:
+        found = oracle.perturb(x, static, strength, address, scale, keep)
+        return found if out is None else out.copy_(found)
+    if out is None:
+        out = torch.empty_like(x)
+    if x.numel():
+        launch.run(launch.task(x, out, *kernel, strength, address, scale, keep, static.batch_axis, static.first))
+    return out
