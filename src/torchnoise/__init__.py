@@ -15,6 +15,8 @@ from .adversarial import FGSM as FGSM
 from .attach import Attachment as Attachment
 from .attach import attach as attach
 from .errors import NoEffectWarning as NoEffectWarning
+from .functional import address as address
+from .functional import noisy as noisy
 from .learned import Learned as Learned
 from .plan import Injection as Injection
 from .plan import Plan as Plan

@@ -35,9 +35,10 @@ def inject(
         torch.compiler.is_compiling() or type(x) not in _PLAIN or _get_current_dispatch_mode() is not None
     ):
         return operation.inject(x, static, strength, address, scale, keep)
-    learns = scale is not None and scale.requires_grad
-    if (torch.is_grad_enabled() and (x.requires_grad or learns)) or _wrapped(x):
+    if _wrapped(x) or (scale is not None and scale.requires_grad):
         return Inject.apply(x, scale, strength, keep, *address, static)
+    if x.requires_grad and torch.is_grad_enabled():
+        return InjectInto.apply(x, (static, strength, address, scale, keep))
     return perturb(x, static, strength, address, scale, keep)
 
 
@@ -60,10 +61,28 @@ def grad_of_scale(
     return each.sum_to_size(scale.shape).to(scale.dtype)
 
 
-class Inject(torch.autograd.Function):
-    """`perturb` with its gradient. Saved: the address, the mask, the scale.
+class InjectInto(torch.autograd.Function):
+    """`perturb` with its gradient with respect to x alone: the shortest way through autograd, and the usual one."""
 
-    x itself is kept only where a learned scale multiplies it, whose gradient needs it.
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, how: tuple) -> Tensor:
+        ctx.how = how
+        return perturb(x, *how)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        static, *rest = ctx.how
+        backward = COMBINES[static.combine].backward
+        if backward is not None:
+            grad = inject(grad, static._replace(combine=backward), *rest)
+        return grad, None
+
+
+class Inject(torch.autograd.Function):
+    """`perturb` with both its gradients, in the form that torch.func's transforms take.
+
+    Saved: the address, the mask, the scale. x itself is kept only where a learned scale multiplies it, for that
+    scale's gradient.
     """
 
     @staticmethod

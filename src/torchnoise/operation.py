@@ -31,6 +31,8 @@ def token_of(noise: RandomNoise) -> str:
     kind = type(noise)
     settings = {f.name: getattr(noise, f.name) for f in fields(noise) if f.name not in _NOT_IN_TOKENS}
     token = json.dumps([kind.__module__, kind.__qualname__, settings], default=repr)
+    if "<locals>" in token or kind.__module__ == "__main__":
+        token += f"#{id(kind)}"  # another class may have this name tomorrow, and no other process can find it
     _known.setdefault(token, noise)
     return token
 

@@ -27,12 +27,12 @@ def perturb(
 
     No gradients flow here; inject.py adds them.
     """
-    kernel = launch.kernel_for(x, static, strength, address, scale, keep)
-    if kernel is None:
+    target = torch.empty_like(x) if out is None else out
+    if x.numel() == 0:
+        return target
+    task = launch.task(x, target, static, strength, address, scale, keep)
+    if task is None:
         found = oracle.perturb(x, static, strength, address, scale, keep)
         return found if out is None else out.copy_(found)
-    if out is None:
-        out = torch.empty_like(x)
-    if x.numel():
-        launch.run(launch.task(x, out, *kernel, strength, address, scale, keep, static.batch_axis, static.first))
-    return out
+    launch.run(task)
+    return target

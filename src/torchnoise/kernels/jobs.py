@@ -9,14 +9,15 @@ share: its elements lie at one stride in each operand. A piece is up to CHUNK bl
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 
 CHUNK = 512  # blocks; their words and values take 20 KiB, which stays in a first-level cache
 
-# the addresses of the pieces, of the operands (0 where absent), and of what the address is made of
-FILL, COMBINE, X, OUT, KEEP, SCALE, STRENGTH, KEY, STEP, EXAMPLES = range(10)
-# first element's number, the noise's constant (the bits of a float64), bytes of an element of x and of scale
-FIRST, CONSTANT, X_BYTES, SCALE_BYTES = range(10, 14)
+# addresses of the operands (0 where absent) and of what the address is made of: all that differs from call to call
+X, OUT, KEEP, SCALE, STRENGTH, KEY, STEP, EXAMPLES = range(8)
+# addresses of the pieces; the first element's number, the noise's constant (the bits of a float64)
+FILL, COMBINE, FIRST, CONSTANT = range(8, 12)
+# bytes of an element of x and of scale
+X_BYTES, SCALE_BYTES = 12, 13
 # rows of an example, elements of a row, pieces of a row, outer axes
 ROWS, LENGTH, PIECES, AXES = range(14, 18)
 # strides in elements along a row, then from example to example
@@ -28,21 +29,22 @@ AXIS = 5
 BY_X, BY_OUT, BY_KEEP, BY_SCALE = range(4)
 
 
-@lru_cache(maxsize=64)
-def _packer(count: int) -> struct.Struct:
-    return struct.Struct(f"{count}q")
+pointers = struct.Struct("8q").pack
 
 
-def pack(jobs: list[tuple[int, ...]], pieces: list[int]) -> bytes:
-    """The block of memory for these jobs. pieces: how many each has."""
+def integers(*values: int) -> bytes:
+    """Slots, one after the other."""
+    return struct.pack(f"{len(values)}q", *values)
+
+
+def header(jobs: list[bytes], pieces: list[int]) -> bytes:
+    """What stands before these jobs. pieces: how many each has."""
     place = 2 * len(jobs) + 2
-    head, first = [len(jobs)], 0
+    slots, first = [len(jobs)], 0
     for job, count in zip(jobs, pieces, strict=True):
-        head += (first, place)
-        first, place = first + count, place + len(job)
-    head.append(first)
-    flat = [slot for job in jobs for slot in job]
-    return _packer(len(head) + len(flat)).pack(*head, *flat)
+        slots += (first, place)
+        first, place = first + count, place + len(job) // 8
+    return integers(*slots, first)
 
 
 def float_bits(value: float) -> int:

@@ -28,29 +28,125 @@ GRAIN = 8192  # elements that a thread should have at least
 DTYPES = {getattr(torch, name): name for name in WIDTHS}
 
 
-class Task(NamedTuple):
-    """One tensor's noise: its job, how many pieces and elements it has, and the tensors whose memory the job names."""
+class Form(NamedTuple):
+    """All of a job that does not move: found once for operands of one form, and kept.
 
-    job: tuple[int, ...]
+    head: of a plan with this job alone;  tail: the job behind its pointers;  serial: too small for threads.
+    """
+
+    head: bytes
+    tail: bytes
     pieces: int
     elements: int
+    grain: int
+    serial: bool
+
+
+class Task(NamedTuple):
+    """One tensor's noise: its form, the job, and the tensors whose memory the job names."""
+
+    form: Form
+    job: bytes
     held: tuple[Tensor | None, ...]
 
 
-def kernel_for(
-    x: Tensor, static: Static, strength: Tensor, address: Address, scale: Tensor | None, keep: Tensor | None
-) -> tuple[pieces.Kernel, str] | None:
-    """The kernel for these operands, and the combine it runs under; None where only the oracle can.
+_forms: dict[tuple, Form | None] = {}
+_MOST_FORMS = 4096
 
-    Kernels know dense float tensors on the CPU, and the noises that have one.
+
+def task(
+    x: Tensor,
+    out: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    scale: Tensor | None = None,
+    keep: Tensor | None = None,
+) -> Task | None:
+    """The job of writing combine(x, scale * draw) into `out`; None where only the oracle can.
+
+    Kernels know dense float tensors on the CPU, and the noises that have a kernel.
+    x, out: of one shape and dtype; one tensor, or without common memory.  scale, keep (bool): expandable to x.
     """
-    if x.dtype not in DTYPES or not x.is_cpu or x.layout is not torch.strided or static.stream is not address_stream:
+    key, step, examples = address
+    if not (x.is_cpu and strength.is_cpu and key.is_cpu and static.stream is address_stream):
         return None
+    if scale is not None:
+        scale = scale.to(compute_dtype(x.dtype)).expand(x.shape)
+    if keep is not None:
+        keep = keep.expand(x.shape)
+    if not examples.is_contiguous():
+        examples = examples.contiguous()
+    name = (
+        static.noise.token,
+        static[1:4],
+        x.dtype,
+        x.shape,
+        x.stride(),
+        None if out is x else out.stride(),
+        examples.shape[0],
+        None if scale is None else scale.stride(),
+        None if keep is None else keep.stride(),
+    )
+    try:
+        form = _forms[name]
+    except KeyError:
+        if len(_forms) >= _MOST_FORMS:
+            _forms.clear()
+        form = _forms[name] = _form(x, out, static, examples.shape[0], scale, keep)
+    if form is None or x.is_neg():
+        return None
+    moving = jobs.pointers(
+        x.data_ptr(),
+        out.data_ptr(),
+        0 if keep is None else keep.data_ptr(),
+        0 if scale is None else scale.data_ptr(),
+        strength.data_ptr(),
+        key.data_ptr(),
+        step.data_ptr(),
+        examples.data_ptr(),
+    )
+    return Task(form, moving + form.tail, (x, out, keep, scale, strength, key, step, examples))
+
+
+def _form(
+    x: Tensor, out: Tensor, static: Static, examples: int, scale: Tensor | None, keep: Tensor | None
+) -> Form | None:
     kernel = static.noise.kernel()
-    if kernel is None or not strength.is_cpu or not address.key.is_cpu or x.is_neg():
+    if kernel is None or x.dtype not in DTYPES or x.layout is not torch.strided:
         return None
     combine = kernel.combine if static.combine == static.noise.combine else static.combine
-    return (kernel, combine) if _ready(kernel.prepare, kernel.block, combine, x.dtype) else None
+    if not _ready(kernel.prepare, kernel.block, combine, x.dtype):
+        return None
+    none = (0,) * x.dim()
+    strides = (
+        x.stride(),
+        out.stride(),
+        none if keep is None else keep.stride(),
+        none if scale is None else scale.stride(),
+    )
+    lie = rows(x.shape, static.batch_axis, examples, strides)
+    # a row that begins inside a block touches one block more
+    partial = static.first % 4 != 0 or (lie.rows > 1 and lie.length % 4 != 0)
+    parts = -(-((lie.length + 3) // 4 + partial) // jobs.CHUNK)
+    tail = jobs.integers(
+        _fill(kernel.prepare, kernel.block),
+        _combine(combine, x.dtype),
+        static.first,
+        jobs.float_bits(kernel.constant),
+        x.element_size(),
+        0 if scale is None else scale.element_size(),
+        lie.rows,
+        lie.length,
+        parts,
+        len(lie.outer),
+        *lie.along,
+        *lie.example,
+        *(slot for axis in lie.outer for slot in axis),
+    )
+    count, elements = lie.examples * lie.rows * parts, x.numel()
+    head = jobs.header([bytes(8 * 8) + tail], [count])
+    return Form(head, tail, count, elements, max(1, GRAIN * count // max(elements, 1)), elements <= GRAIN or count == 1)
 
 
 @cache
@@ -82,76 +178,23 @@ def _combine(name: str, dtype: torch.dtype) -> int:
     return pieces.combine(name, DTYPES[dtype])
 
 
-def task(
-    x: Tensor,
-    out: Tensor,
-    kernel: pieces.Kernel,
-    combine: str,
-    strength: Tensor,
-    address: Address,
-    scale: Tensor | None = None,
-    keep: Tensor | None = None,
-    batch_axis: int | None = None,
-    first: int = 0,
-) -> Task:
-    """The job of writing combine(x, scale * draw) into `out`, which is x itself or does not meet it.
-
-    x, out: of one shape and dtype.  scale, keep (bool): expandable to x.  strength, address: on the CPU.
-    """
-    key, step, examples = address
-    if not examples.is_contiguous():
-        examples = examples.contiguous()
-    if scale is not None:
-        scale = scale.to(compute_dtype(x.dtype))
-    shape = x.shape
-    strides = [
-        x.stride(),
-        out.stride(),
-        (0,) * len(shape) if keep is None else keep.expand(shape).stride(),
-        (0,) * len(shape) if scale is None else scale.expand(shape).stride(),
-    ]
-    lie = rows(shape, batch_axis, examples.shape[0], tuple(strides))
-    # a row that begins inside a block touches one block more
-    partial = first % 4 != 0 or (lie.rows > 1 and lie.length % 4 != 0)
-    parts = -(-((lie.length + 3) // 4 + partial) // jobs.CHUNK)
-    job = (
-        _fill(kernel.prepare, kernel.block),
-        _combine(combine, x.dtype),
-        x.data_ptr(),
-        out.data_ptr(),
-        0 if keep is None else keep.data_ptr(),
-        0 if scale is None else scale.data_ptr(),
-        strength.data_ptr(),
-        key.data_ptr(),
-        step.data_ptr(),
-        examples.data_ptr(),
-        first,
-        jobs.float_bits(kernel.constant),
-        x.element_size(),
-        0 if scale is None else scale.element_size(),
-        lie.rows,
-        lie.length,
-        parts,
-        len(lie.outer),
-        *lie.along,
-        *lie.example,
-        *(slot for axis in lie.outer for slot in axis),
-    )
-    held = (x, out, keep, scale, strength, key, step, examples)
-    return Task(job, lie.examples * lie.rows * parts, x.numel(), held)
+def run(job: Task) -> None:
+    """Run one job."""
+    form = job.form
+    _walk_over(form.head + job.job, form.pieces, form.grain, form.serial)
 
 
-def run(*tasks: Task) -> None:
-    """Run jobs, all in one call."""
-    count = sum(t.pieces for t in tasks)
-    plan = jobs.pack([t.job for t in tasks], [t.pieces for t in tasks])
-    elements = sum(t.elements for t in tasks)
-    if elements <= GRAIN or count == 1:
+def run_all(tasks: list[Task]) -> None:
+    """Run many jobs in one call."""
+    plan = jobs.header([t.job for t in tasks], [t.form.pieces for t in tasks]) + b"".join(t.job for t in tasks)
+    count, elements = sum(t.form.pieces for t in tasks), sum(t.form.elements for t in tasks)
+    _walk_over(plan, count, max(1, GRAIN * count // max(elements, 1)), elements <= GRAIN)
+
+
+def _walk_over(plan: bytes, count: int, grain: int, serial: bool) -> None:
+    if serial:
         _walk()(0, count, plan)
-        return
-    grain = max(1, GRAIN * count // elements)
-    failed = _parallel_for()(0, count, grain, pieces_walk(), plan)
-    if failed:
+    elif failed := _parallel_for()(0, count, grain, pieces_walk(), plan):
         raise RuntimeError(f"torch_parallel_for: error {failed}")
 
 

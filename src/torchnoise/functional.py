@@ -1,0 +1,119 @@
+"""Noise as a function of a tensor and an address, for loops that attach nothing: `noisy` and `address`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from .noise import Call, Noise, RandomNoise
+from .oracle import Static
+from .perturb import perturb
+from .streams.address import Address, key_words, subkey
+
+
+@lru_cache(maxsize=256)
+def _number(value: float, device: torch.device) -> Tensor:
+    return torch.tensor(value, dtype=torch.float32, device=device)
+
+
+def address(
+    seed: int = 0,
+    step: int = 0,
+    examples: int | Tensor = 1,
+    *,
+    path: str = "",
+    pass_: str = "0",
+    device: torch.device | str = "cpu",
+) -> Address:
+    """Where random numbers live: everything that a draw depends on.
+
+    Args:
+        seed, path, pass_: give the key, by a stable hash. Give each place in a model a path of its own.
+        step: the optimiser's step, from 0 to 2^32 - 1.
+        examples: how many examples a tensor has, numbered from 0, or their numbers (int64 [B]). 1: all is one example.
+
+    Raises:
+        ValueError: a step outside its range.
+
+    >>> address(seed=3, step=7, examples=2).examples
+    tensor([0, 1])
+    """
+    if not 0 <= step < 2**32:
+        raise ValueError(f"address: step is {step}, allowed: 0 to 2^32 - 1")
+    key = torch.tensor(key_words(subkey(seed, path, "", pass_)), dtype=torch.int64, device=device)
+    numbers = torch.arange(examples, device=device) if isinstance(examples, int) else examples.to(device, torch.int64)
+    return Address(key, torch.tensor(step, device=device), numbers)
+
+
+def noisy(
+    x: Tensor,
+    noise: Noise,
+    at: Address,
+    *,
+    strength: float | Tensor | None = None,
+    keep: Tensor | None = None,
+    batch_axis: int | None = 0,
+    out: Tensor | None = None,
+) -> Tensor:
+    """x with the noise that lives at an address: the same address, the same bits.
+
+    Args:
+        x: any shape; float32, float64, float16 or bfloat16 (integers for kinds that take them).
+        noise: what is drawn, such as tn.Gaussian(0.1).
+        at: where its random numbers live; see `address`.
+        strength: instead of the noise's own; a float32 tensor of no dimensions does not recompile a graph.
+        keep: bool, expandable to x: True where noise may enter.
+        batch_axis: where x has the address's examples; None where it has none, as a weight.
+        out: where to write, instead of a fresh tensor: x itself, or a tensor of x's shape and dtype that shares no
+            memory with it. No gradients flow then.
+
+    Gradients flow to x, and noise is drawn again in backward instead of being stored.
+
+    Raises:
+        ValueError: a batch axis that does not hold the examples; an `out` that does not fit.
+
+    >>> import torchnoise as tn
+    >>> x = torch.zeros(2, 3)
+    >>> at = address(seed=0, step=5, examples=2)
+    >>> both = noisy(x, tn.Gaussian(1.0), at)
+    >>> second = noisy(x[1:], tn.Gaussian(1.0), at._replace(examples=torch.tensor([1])))
+    >>> torch.equal(both[1:], second)
+    True
+    """
+    if x.dim() == 0:
+        batch_axis = None
+    if batch_axis is not None:
+        size, count = x.shape[batch_axis], at.examples.shape[0]
+        if size and (count == 0 or size % count):
+            raise ValueError(
+                f"noisy: axis {batch_axis} of shape {tuple(x.shape)} does not hold the address's {count} examples, "
+                "allowed: as many, or several successive entries for each"
+            )
+    value = noise.strength if strength is None else strength
+    if not isinstance(value, Tensor):
+        value = _number(value, x.device)
+    call = Call(at, value, keep, batch_axis, "noisy")
+    if out is None:
+        return noise.inject(x, call)
+    if not isinstance(noise, RandomNoise):
+        raise ValueError(f"noisy: {noise} cannot write into out")
+    if out.shape != x.shape or out.dtype != x.dtype or out.device != x.device:
+        raise ValueError(
+            f"noisy: out is {out.dtype} {tuple(out.shape)} on {out.device}, "
+            f"allowed: as x, {x.dtype} {tuple(x.shape)} on {x.device}"
+        )
+    if 0 in out.stride() and not out.is_contiguous():
+        raise ValueError("noisy: several elements of out share one place in memory, allowed: room for each")
+    noise.check_floating(x, call)
+    with torch.no_grad():
+        source = _apart(x, out)
+        return perturb(source, Static(noise, noise.combine, batch_axis), value, at, noise.scale(x, call), keep, out)
+
+
+def _apart(x: Tensor, out: Tensor) -> Tensor:
+    """x, or a copy where it shares memory with `out` in another way than element for element."""
+    if out.data_ptr() == x.data_ptr() and out.stride() == x.stride():
+        return x
+    return x.clone() if out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() else x
