@@ -38,7 +38,7 @@ def inject(
     if _wrapped(x) or (scale is not None and scale.requires_grad):
         return Inject.apply(x, scale, strength, keep, *address, static)
     if x.requires_grad and torch.is_grad_enabled():
-        return InjectInto.apply(x, (static, strength, address, scale, keep))
+        return InjectInto.apply(x, static, (strength, address, scale, keep))
     return perturb(x, static, strength, address, scale, keep)
 
 
@@ -62,20 +62,25 @@ def grad_of_scale(
 
 
 class InjectInto(torch.autograd.Function):
-    """`perturb` with its gradient with respect to x alone: the shortest way through autograd, and the usual one."""
+    """`perturb` with its gradient with respect to x alone: the shortest way through autograd, and the usual one.
+
+    The address and the mask lie on the node itself: there is nothing in them that a checkpoint could do without.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, how: tuple) -> Tensor:
-        ctx.how = how
-        return perturb(x, *how)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        static, *rest = ctx.how
+    def forward(ctx: Any, x: Tensor, static: Static, how: tuple) -> Tensor:
         backward = COMBINES[static.combine].backward
         if backward is not None:
-            grad = inject(grad, static._replace(combine=backward), *rest)
-        return grad, None
+            strength, address, _, keep = how
+            # where a measured scale goes with a combine, its gradient with respect to x does not read it
+            ctx.again = static._replace(combine=backward), strength, address, None, keep
+        return perturb(x, static, *how)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        if hasattr(ctx, "again"):
+            grad = inject(grad, *ctx.again)
+        return grad, None, None
 
 
 class Inject(torch.autograd.Function):

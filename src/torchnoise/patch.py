@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from .redraw import Drawn, drawn_again
+
 if TYPE_CHECKING:
     from .frame import Frame
     from .runner import Runner
-    from .wiring import Carrier
+    from .wiring import Carrier, Shadow
 
 _PATCHES = "torchnoise"  # the mark on our forward functions, by which an attached module is known
 
@@ -88,20 +90,39 @@ def with_carrier(frame: Frame, carrier: Carrier, original: Callable, args: tuple
     else:
         undo: list[tuple[dict, str, Any]] = []
         try:
-            for module, name, shadow in carrier.shadows:
-                parameter = module._parameters.get(name)
-                if parameter is None:
-                    raise RuntimeError(
-                        f"{carrier.path}: its parameter {name!r} went away after attaching; attach again"
-                    )
-                _replace(module, name, shadow(frame, parameter), undo)
-            out = original(*args, **kwargs)
+            with drawn_again(_shade(frame, carrier, undo)):
+                out = original(*args, **kwargs)
         finally:
             for place, key, value in reversed(undo):
                 place[key] = value
     for after in carrier.after:
         out = after(frame, args, kwargs, out)
     return out
+
+
+def _shade(frame: Frame, carrier: Carrier, undo: list[tuple[dict, str, Any]]) -> list[tuple[Tensor, Drawn]]:
+    """Put noisy weights in the place of parameters; which of them can be drawn again, and how."""
+    drawn: list[tuple[Tensor, Drawn]] = []
+    chains: dict[int, tuple[Tensor, list[Shadow]]] = {}  # of a noisy weight: its parameter, and what made it
+    for module, name, shadow in carrier.shadows:
+        parameter = module._parameters.get(name)
+        if parameter is None:
+            raise RuntimeError(f"{carrier.path}: its parameter {name!r} went away after attaching; attach again")
+        weight = shadow(frame, parameter)
+        clean, before = chains.get(id(parameter), (parameter, []))
+        chain = [*before, shadow]
+        chains[id(weight)] = clean, chain
+        if weight is not parameter and all(s.can_draw_again for s in chain):
+            again = functools.partial(_chain, frame, chain)
+            drawn.append((weight, Drawn(f"{carrier.path}.{name}".lstrip("."), clean, again)))
+        _replace(module, name, weight, undo)
+    return drawn
+
+
+def _chain(frame: Frame, chain: list[Shadow], parameter: Tensor) -> Tensor:
+    for shadow in chain:
+        parameter = shadow(frame, parameter)
+    return parameter
 
 
 def _replace(module: nn.Module, name: str, noisy: Tensor, undo: list[tuple[dict, str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from .plan import Injection
     from .runner import Runner
 
-Shadow = Callable[["Frame", Tensor], Tensor]
+
+class Shadow(Protocol):
+    """What a module sees instead of a parameter while it runs."""
+
+    @property
+    def can_draw_again(self) -> bool:
+        """Whether a second call with the same frame gives the same tensor."""
+
+    def __call__(self, frame: Frame, parameter: Tensor) -> Tensor: ...
 
 
 @dataclass(eq=False)

@@ -6,21 +6,40 @@ import pytest
 import torch
 from cases import KINDS, Kind, pair_name
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 import torchnoise as tn
+from torchnoise import redraw
 
 
 def saved_bytes(model: nn.Module, x: Tensor) -> int:
-    """The memory that the graph of a forward holds for its backward, each storage counted once."""
+    """The memory that the graph of a forward holds for its backward, each storage counted once.
+
+    Tensors that a node keeps as attributes count as those that it saves.
+    """
     held: dict[int, int] = {}
 
     def pack(t: Tensor) -> Tensor:
         held[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
         return t
 
+    def attributes(thing: object) -> None:
+        if isinstance(thing, Tensor):
+            pack(thing)
+        elif isinstance(thing, tuple | list):
+            for each in thing:
+                attributes(each)
+
+    def nodes(node: torch.autograd.graph.Node | None) -> None:
+        if node is not None:
+            attributes(tuple(getattr(node, "__dict__", {}).values()))
+            for parent, _ in node.next_functions:
+                nodes(parent)
+
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         out = model(x)
     assert out.requires_grad
+    nodes(out.grad_fn)
     return sum(held.values())
 
 
@@ -52,3 +71,89 @@ def test_backward_draws_the_same_factor() -> None:
             out = noise.model(x)
             out.sum().backward()
         torch.testing.assert_close(x.grad * x.detach(), out.detach())
+
+
+class Kept(nn.Linear):
+    """A linear layer that shows the memory of the weight it saw."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = StorageWeakRef(self.weight.untyped_storage())
+        return super().forward(x)
+
+
+def test_noisy_weights_are_not_kept() -> None:
+    """Their memory is free as soon as the layer has run, and backward draws them again, to the last bit.
+
+    Broken on purpose: `drawn_again` that always returns nullcontext().
+    """
+    x = torch.randn(5, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    found = []
+    for saved in (False, True):
+        layer = Kept(6, 6, bias=False)
+        nn.init.constant_(layer.weight, 0.5)
+        x.grad = None
+        with tn.attach(layer, tn.Injection(tn.Gaussian(0.3), at=tn.Weights())):
+            if saved:  # somebody else's hooks: nothing is left to us, and autograd keeps the weight
+                with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+                    out = layer(x)
+            else:
+                out = layer(x)
+            assert layer.seen.expired() is not saved
+            out.square().sum().backward()
+        found.append((x.grad.clone(), layer.weight.grad.clone()))
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_weight_that_is_saved_often_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recurrent layer saves its weight at every time; one drawing serves them all. A second backward works too."""
+    model = nn.RNN(3, 4, batch_first=True)
+    drawings = []
+    again = redraw.Drawn.again
+
+    def counted(drawn: redraw.Drawn) -> Tensor:
+        if drawn.value is None:
+            drawings.append(drawn.name)
+        return again(drawn)
+
+    monkeypatch.setattr(redraw.Drawn, "again", counted)
+    with tn.attach(model, tn.Injection(tn.Gaussian(0.3), at=tn.Weights())):
+        out, _ = model(torch.ones(2, 9, 3))
+        first = torch.autograd.grad(out.sum(), list(model.parameters()), retain_graph=True)
+        once = len(drawings)
+        second = torch.autograd.grad(out.sum(), list(model.parameters()))
+    assert once == len(set(drawings)) == len(drawings) / 2
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_two_noises_on_one_weight_are_drawn_again() -> None:
+    x = torch.ones(2, 4, requires_grad=True)
+    plan = tn.Plan(
+        tn.Injection(tn.Gaussian(0.3), at=tn.Weights()),
+        tn.Injection(tn.Uniform(0.5, combine="multiply"), at=tn.Weights()),
+    )
+    layer = Kept(4, 4, bias=False)
+    with tn.attach(layer, plan):
+        out = layer(x)
+        assert layer.seen.expired()
+        with torch.no_grad():
+            columns = layer(torch.eye(4)[None].expand(2, 4, 4)[0])  # the noisy weight, transposed
+        out.sum().backward()
+    torch.testing.assert_close(x.grad, columns.sum(1).expand(2, 4))
+
+
+def test_a_weight_that_changed_before_backward_is_refused() -> None:
+    """As torch refuses it where the weight was saved; and so are other tensors changed in place."""
+    layer = nn.Linear(4, 4)
+    with tn.attach(layer, tn.Injection(tn.Gaussian(0.3), at=tn.Weights())):
+        out = layer(torch.ones(2, 4, requires_grad=True))
+        with torch.no_grad():
+            layer.weight.add_(1.0)
+        with pytest.raises(RuntimeError, match=r"weight: changed in place between forward and backward"):
+            out.sum().backward()
+        x = torch.ones(2, 4)
+        out = layer(x)
+        x.add_(1.0)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.sum().backward()

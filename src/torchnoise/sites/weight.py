@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ..noise import RandomNoise
 from .activation import owner_of
 from .select import Selector, as_selectors, select
 from .site import Point, Site
@@ -69,7 +70,7 @@ class Weights(Site):
             for (module, name), full in users.items():
                 _refuse_derived(full, module, name)
                 owner, _ = owner_of(model, full.rpartition(".")[0], module)
-                wiring.carrier(owner).shadows.append((module, name, _draw_once(point, module)))
+                wiring.carrier(owner).shadows.append((module, name, NoisyWeight(point, module)))
 
 
 def _refuse_derived(full: str, module: nn.Module, name: str) -> None:
@@ -82,13 +83,21 @@ def _refuse_derived(full: str, module: nn.Module, name: str) -> None:
         )
 
 
-def _draw_once(point: Point, module: nn.Module) -> Any:
-    padding = getattr(module, "padding_idx", None)
+@dataclass(eq=False)
+class NoisyWeight:
+    """A parameter with noise: one draw for every call of a forward."""
 
-    def shadow(frame: Frame, parameter: Tensor) -> Tensor:
+    point: Point
+    module: nn.Module
+
+    @property
+    def can_draw_again(self) -> bool:
+        noise = self.point.injection.noise
+        return isinstance(noise, RandomNoise) and (noise.relative_to is None or isinstance(noise.relative_to, str))
+
+    def __call__(self, frame: Frame, parameter: Tensor) -> Tensor:
         keep = None
+        padding = getattr(self.module, "padding_idx", None)
         if padding is not None:  # the embedding of padding stays what it is
             keep = (torch.arange(parameter.shape[0], device=parameter.device) != padding)[:, None]
-        return point(frame, parameter, keep=keep, batch_axis=None, per_call=False)
-
-    return shadow
+        return self.point(frame, parameter, keep=keep, batch_axis=None, per_call=False)
