@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .frame import Frame
+from .kernels import Together
 from .runner import Runner
 from .sites.gradient import noise_gradient
 from .wiring import Wiring
@@ -70,8 +71,10 @@ class AtOptimizer:
         frame = Frame(clock, clock.none, {}, self.runner.host)
         for before, _ in self._around:
             before()
+        together = Together()
         for point, module in self._gradients:
-            noise_gradient(point, module, frame, grad_scale)
+            noise_gradient(point, module, frame, grad_scale, together)
+        together.run()
         for _, after in self._around:
             after()
         self.runner.gradients_done = True

@@ -14,6 +14,7 @@ from .streams.address import Address, key_for_call
 
 if TYPE_CHECKING:
     from .frame import Frame
+    from .kernels import Together
     from .sites.site import Point
 
 
@@ -29,11 +30,13 @@ def enter(
     per_call: bool = True,
     most_calls: int | None = None,
     first: int = 0,
+    together: Together | None = None,
 ) -> Tensor:
     """x with the noise of one point.
 
     keep, default_mask: where the site allows noise. batch_axis, merged: where the examples are. per_call: whether each
     call within a forward draws its own, at most most_calls of them. first: the logical number of x's first element.
+    together: see Call.
     """
     if is_sharded(x):
         raise TypeError(
@@ -68,8 +71,11 @@ def enter(
             frame.start,
             point.memory,
             point.scratch,
+            together,
         ),
     )
+    if together is not None:
+        return out
     if eager:
         runner.recall.anchor(frame, out)
     if eager and runner.diagnosis is not None:

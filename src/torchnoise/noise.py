@@ -15,10 +15,11 @@ from torch import Tensor
 from .combine import COMBINES, Draw
 from .errors import check_number, nearest
 from .inject import inject
-from .kernels import Kernel
+from .kernels import Kernel, Together
 from .magnitudes import MAGNITUDES
 from .operation import token_of
 from .oracle import Static, Stream, address_stream, compute_dtype
+from .perturb import perturb_later
 from .streams.address import Address
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Call:
     batch_axis: None where the tensor has no examples (weights, gradients); first: the logical number of the tensor's
     first element, for shards; stream: where words come from, the address by default;
     number: which call in this forward; start: how many examples of the step came before;
-    memory, scratch: what its noise keeps there for good, or for a step.
+    memory, scratch: what its noise keeps there for good, or for a step;
+    together: given where the tensor itself shall change, without gradients, as late as these jobs run.
     """
 
     address: Address
@@ -47,6 +49,7 @@ class Call:
     start: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     scratch: dict[str, Any] = field(default_factory=dict)
+    together: Together | None = None
 
 
 @dataclass(frozen=True)
@@ -148,4 +151,7 @@ class RandomNoise(Noise):
     def inject(self, x: Tensor, call: Call) -> Tensor:
         self.check_floating(x, call)
         static = Static(self, self.combine, call.batch_axis, call.first, call.stream)
+        if call.together is not None:
+            call.together.settle(x.data_ptr())
+            return perturb_later(x, static, call.strength, call.address, self.scale(x, call), call.keep, call.together)
         return inject(x, static, call.strength, call.address, self.scale(x, call), call.keep)

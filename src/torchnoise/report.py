@@ -41,9 +41,13 @@ class Meter:
 
     def look(self, point: int, step: int, x: Tensor, out: Tensor, keep: Tensor | None) -> None:
         """Measure, if it is time for this point. Ids have no rms that means anything."""
-        last = self.found.get(point)
-        if self.every and step % self.every == 0 and x.is_floating_point() and (last is None or last.step != step):
+        if x.is_floating_point() and self.due(point, step):
             self.found[point] = measure(step, x, out, keep)
+
+    def due(self, point: int, step: int) -> bool:
+        """Whether this point is to be measured in this step, and was not yet."""
+        last = self.found.get(point)
+        return bool(self.every) and step % self.every == 0 and (last is None or last.step != step)
 
 
 class Row(NamedTuple):

@@ -184,8 +184,31 @@ def run(job: Task) -> None:
     _walk_over(form.head + job.job, form.pieces, form.grain, form.serial)
 
 
-def run_all(tasks: list[Task]) -> None:
-    """Run many jobs in one call."""
+class Together:
+    """Jobs that change tensors in place, kept back to run in one call."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[int, Task] = {}
+
+    def add(self, task: Task) -> None:
+        """Keep a job for later. Two on one tensor run one after the other."""
+        memory = task.held[0].data_ptr()  # type: ignore[union-attr]
+        self.settle(memory)
+        self._tasks[memory] = task
+
+    def settle(self, memory: int) -> None:
+        """Before this memory is read: run what is still to change it."""
+        if memory in self._tasks:
+            self.run()
+
+    def run(self) -> None:
+        """Run all that was kept."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        if tasks:
+            _run_all(tasks)
+
+
+def _run_all(tasks: list[Task]) -> None:
     plan = jobs.header([t.job for t in tasks], [t.form.pieces for t in tasks]) + b"".join(t.job for t in tasks)
     count, elements = sum(t.form.pieces for t in tasks), sum(t.form.elements for t in tasks)
     _walk_over(plan, count, max(1, GRAIN * count // max(elements, 1)), elements <= GRAIN)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ..kernels import Together
+from ..noise import RandomNoise
 from .select import Selector, as_selectors, select
 from .shards import is_sharded, noise_shard
 from .site import Point, Site
@@ -48,8 +50,10 @@ class Gradients(Site):
             wiring.gradients.append((wiring.point(name, "gradient"), module))
 
 
-def noise_gradient(point: Point, module: nn.Module, frame: Any, grad_scale: Tensor | float | None) -> None:
-    """Inject into the gradient of one parameter of `module` in place, where it has one.
+def noise_gradient(
+    point: Point, module: nn.Module, frame: Any, grad_scale: Tensor | float | None, together: Together
+) -> None:
+    """Inject into the gradient of one parameter of `module` in place, at the latest when `together` runs.
 
     The parameter is looked up now: sharding replaces a model's parameters, also after attaching.
     A GradScaler hands scaled gradients to fused optimisers: they are scaled back for the moment of the noise.
@@ -67,6 +71,12 @@ def noise_gradient(point: Point, module: nn.Module, frame: Any, grad_scale: Tens
         noised = point(frame, plain, batch_axis=None, per_call=False, first=first)
         return noised if grad_scale is None else noised * grad_scale
 
+    plain = not is_sharded(grad) and grad_scale is None and isinstance(point.injection.noise, RandomNoise)
+    if plain and not point.runner.meter.due(point.index, point.runner.step):
+        with torch.no_grad():
+            point(frame, grad, batch_axis=None, per_call=False, together=together)
+        return
+    together.settle(0 if is_sharded(grad) else grad.data_ptr())
     point.fired = True  # also where this rank's shard is empty
     with torch.no_grad():
         if is_sharded(grad):
