@@ -30,13 +30,14 @@ def enter(
     per_call: bool = True,
     most_calls: int | None = None,
     first: int = 0,
+    scale: Tensor | None = None,
     together: Together | None = None,
 ) -> Tensor:
     """x with the noise of one point.
 
     keep, default_mask: where the site allows noise. batch_axis, merged: where the examples are. per_call: whether each
     call within a forward draws its own, at most most_calls of them. first: the logical number of x's first element.
-    together: see Call.
+    scale, together: see Call.
     """
     if is_sharded(x):
         raise TypeError(
@@ -71,6 +72,7 @@ def enter(
             frame.start,
             point.memory,
             point.scratch,
+            scale,
             together,
         ),
     )

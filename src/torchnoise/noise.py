@@ -35,6 +35,7 @@ class Call:
     first element, for shards; stream: where words come from, the address by default;
     number: which call in this forward; start: how many examples of the step came before;
     memory, scratch: what its noise keeps there for good, or for a step;
+    scale: what the strength is relative to, where the site knows it and the noise does not;
     together: given where the tensor itself shall change, without gradients, as late as these jobs run.
     """
 
@@ -49,6 +50,7 @@ class Call:
     start: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
     scratch: dict[str, Any] = field(default_factory=dict)
+    scale: Tensor | None = None
     together: Together | None = None
 
 
@@ -109,6 +111,8 @@ class Noise(ABC):
 
     def scale(self, x: Tensor, call: Call) -> Tensor | None:
         """m(x), what the strength is relative to; None where it is absolute."""
+        if call.scale is not None:
+            return call.scale
         if self.relative_to is None:
             return None
         if not isinstance(self.relative_to, str):

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from ..noise import RandomNoise
 from .activation import owner_of
+from .rows import check_rows, tie_rows
 from .select import Selector, as_selectors, select
 from .site import Point, Site
 
 if TYPE_CHECKING:
     from ..frame import Frame
+    from ..noise import Noise
     from ..wiring import Wiring
 
 
@@ -27,6 +29,10 @@ class Weights(Site):
             of the owning module, or functions of (name, parameter). None: every parameter.
         exclude: the same, taken away again.
         min_ndim: the least number of axes; 2 leaves out biases and norms' vectors.
+        per: "step", or "row" for local reparameterisation.
+
+    per="row" is another noise, which gives each example a draw of its own at the price of noise on the output: see
+    rows.py. It takes nn.Linear and Gaussian noise.
 
     A tied parameter gets one draw, under its first name, and every module that shares it sees it while it runs. A
     module that reads another module's weight in its own forward sees it clean.
@@ -41,11 +47,19 @@ class Weights(Site):
     select: tuple[Selector, ...] = ()
     exclude: tuple[Selector, ...] = ()
     min_ndim: int = 2
+    per: str = "step"
 
-    def __init__(self, *select: Selector, exclude: Any = (), min_ndim: int = 2) -> None:
+    def __init__(self, *select: Selector, exclude: Any = (), min_ndim: int = 2, per: str = "step") -> None:
+        if per not in ("step", "row"):
+            raise ValueError(f"Weights: per is {per!r}, allowed: 'step', 'row'")
         object.__setattr__(self, "select", as_selectors(select))
         object.__setattr__(self, "exclude", as_selectors(exclude))
         object.__setattr__(self, "min_ndim", min_ndim)
+        object.__setattr__(self, "per", per)
+
+    def check(self, noise: Noise) -> None:
+        if self.per == "row":
+            check_rows(noise)
 
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         first_name = {p: n for n, p in model.named_parameters()}
@@ -64,11 +78,14 @@ class Weights(Site):
                 f"({', '.join(repr(n) for n, _, _ in chosen[:3])}); give min_ndim=1 to noise those"
             )
         for parameter in wide:
-            point = wiring.point(first_name[parameter], "weight")
+            point = wiring.point(first_name[parameter], "weight" if self.per == "step" else "weight.row")
             # every user of a tied parameter, also those that the selectors did not name
             users = {(m, n.rpartition(".")[2]): n for n, m, p in owned if p is parameter}
             for (module, name), full in users.items():
                 _refuse_derived(full, module, name)
+                if self.per == "row":
+                    tie_rows(wiring, point, full, module)
+                    continue
                 owner, _ = owner_of(model, full.rpartition(".")[0], module)
                 wiring.carrier(owner).shadows.append((module, name, NoisyWeight(point, module)))
 
