@@ -11,8 +11,8 @@ import torchnoise as tn
 
 NAMES = """
 Activations Attachment Bernoulli Embeddings FGSM Gaussian Gradients Injection Inputs Learned NoEffectWarning
-PerExampleGradients Plan Prediction Tokens Uniform Weights active address attach constant cosine exponential join linear
-noisy power_decay predict warm_up window
+PerExampleGradients Plan Prediction Swapped Tokens Uniform Weights active address attach constant cosine exponential
+faster_dropout join linear noisy power_decay predict warm_up window
 """
 
 

@@ -8,6 +8,7 @@
 ...     noise.step()
 """
 
+from . import nn as nn
 from .active import Prediction as Prediction
 from .active import active as active
 from .active import predict as predict
@@ -18,6 +19,8 @@ from .errors import NoEffectWarning as NoEffectWarning
 from .functional import address as address
 from .functional import noisy as noisy
 from .learned import Learned as Learned
+from .nn.swap import Swapped as Swapped
+from .nn.swap import faster_dropout as faster_dropout
 from .plan import Injection as Injection
 from .plan import Plan as Plan
 from .private import PerExampleGradients as PerExampleGradients

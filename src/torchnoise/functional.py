@@ -13,8 +13,15 @@ from .perturb import perturb
 from .streams.address import Address, key_words, subkey
 
 
+def number(value: float, device: torch.device) -> Tensor:
+    """A number as the float32 tensor that noise takes for its strength."""
+    if torch.compiler.is_compiling():
+        return torch.full((), value, dtype=torch.float32, device=device)
+    return _kept(value, device)
+
+
 @lru_cache(maxsize=256)
-def _number(value: float, device: torch.device) -> Tensor:
+def _kept(value: float, device: torch.device) -> Tensor:
     return torch.tensor(value, dtype=torch.float32, device=device)
 
 
@@ -93,7 +100,7 @@ def noisy(
             )
     value = noise.strength if strength is None else strength
     if not isinstance(value, Tensor):
-        value = _number(value, x.device)
+        value = number(value, x.device)
     call = Call(at, value, keep, batch_axis, "noisy")
     if out is None:
         return noise.inject(x, call)

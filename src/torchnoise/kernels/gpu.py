@@ -66,6 +66,8 @@ def perturb(
         return False
     if any(t is not None and (t.device != x.device or t.layout is not torch.strided or t.is_neg()) for t in operands):
         return False
+    if x.numel() == 0:
+        return True
     if scale is not None:
         scale = scale.to(compute_dtype(x.dtype)).expand(x.shape)
     if keep is not None:
@@ -75,8 +77,6 @@ def perturb(
     lie = rows(x.shape, batch_axis, address.examples.shape[0], tuple(strides))
     if len(lie.outer) > OUTER_AXES:
         return False
-    if x.numel() == 0:
-        return True
     tensors = (x, out, keep, scale, strength, address.key.contiguous(), address.step, address.examples.contiguous())
     try:
         with torch.cuda.device(x.device) if x.is_cuda else nullcontext():

@@ -193,13 +193,13 @@ def perturb(
         else:
             kept = tl.load(keep + by_keep, mask=live, other=0)[:, None]
         take = take & (kept != 0)
-    each = tl.full((), 1.0, tl.float32)
+    wide = widen(raw, LOAD)
+    each = tl.full((), 1.0, wide.dtype)
     if scale is not None:
         if SCALE_EACH:
             each = tl.load(scale + by_scale[:, None] + i * number(along[3]).to(place), mask=here)
         else:
             each = tl.load(scale + by_scale, mask=live)[:, None]
-    wide = widen(raw, LOAD)
     made = tl.broadcast_to(FORMULA(wide, v, each), v.shape).to(wide.dtype)
     tl.store(to_out, tl.where(take, narrow(made, raw.dtype, STORE), raw), mask=here)
 
