@@ -148,8 +148,11 @@ class RandomNoise(Noise):
         Additive kinds return exactly strength times their unit noise, in float32.
         """
 
-    def kernel(self) -> Kernel | None:
-        """The same draw for compiled loops, to the last bit (kernels/scalar.py); None where there is only `draw`."""
+    def kernel(self, combine: str) -> Kernel | None:
+        """The same draw for compiled loops, to the last bit (kernels/scalar.py), under one of combine.py's names.
+
+        None where there is only `draw`.
+        """
         return None
 
     def inject(self, x: Tensor, call: Call) -> Tensor:

@@ -69,6 +69,9 @@ def perturb(
     """x with a draw, and x's own bits where strength is 0 or keep is False. Rounded once, to x's dtype."""
     drawn = draw(x, static, strength, address)
     wide = x.to(compute_dtype(x.dtype)) if x.is_floating_point() else x
-    out = COMBINES[static.combine].forward(wide, drawn, scale).to(x.dtype)
+    combine = COMBINES[static.combine]
+    out = combine.forward(wide, drawn, scale).to(x.dtype)
+    if drawn.hit is not None and combine.spares_misses:
+        out = torch.where(drawn.hit, out, x)  # the way over float32 changes the bits of what is not a number
     out = torch.where(strength != 0, out, x)  # x + 0 is not x for x = -0.0
     return out if keep is None else torch.where(keep, out, x)

@@ -17,11 +17,13 @@ def substitute(function: Callable, names: dict[str, Any], memo: dict[Callable, A
     """The function with other global names, and with every scalar function that it calls compiled by Numba."""
     from numba import njit
 
+    inlined: Any = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
     def compiled(thing: Any) -> Any:
         if not is_scalar(thing):
             return thing
         if thing not in memo:
-            memo[thing] = njit(substitute(thing, names, memo), error_model="numpy", forceinline=True)
+            memo[thing] = njit(substitute(thing, names, memo), **inlined)
         return memo[thing]
 
     place = {**function.__globals__, **names}
@@ -43,6 +45,8 @@ def to_object_code(template: Callable, argument_types: tuple, names: dict[str, A
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
+    from .loops import INSTRUCTIONS
+
     with global_compiler_lock:
         flags: Any = Flags()
         flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
@@ -51,7 +55,7 @@ def to_object_code(template: Callable, argument_types: tuple, names: dict[str, A
         # one element at a time both are as good as no alias, and without the promise LLVM would not vectorise in place.
         flags.noalias = True
         context = cpu_target.target_context
-        function = substitute(template, names, {})
+        function = substitute(template, names, dict(INSTRUCTIONS))
         result = compile_extra(cpu_target.typing_context, context, function, argument_types, types.void, flags, {})
 
         library = context.codegen().create_library(symbol)

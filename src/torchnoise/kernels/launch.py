@@ -72,11 +72,11 @@ def task(
     if not (x.is_cpu and strength.is_cpu and key.is_cpu and static.stream is address_stream):
         return None
     if scale is not None:
-        scale = scale.to(compute_dtype(x.dtype)).expand(x.shape)
+        scale = scale.to(compute_dtype(x.dtype)).resolve_neg().expand(x.shape)
     if keep is not None:
         keep = keep.expand(x.shape)
-    if not examples.is_contiguous():
-        examples = examples.contiguous()
+    if not (examples.is_contiguous() and key.is_contiguous()):
+        key, examples = key.contiguous(), examples.contiguous()
     name = (
         static.noise.token,
         static[1:4],
@@ -94,7 +94,7 @@ def task(
         if len(_forms) >= _MOST_FORMS:
             _forms.clear()
         form = _forms[name] = _form(x, out, static, examples.shape[0], scale, keep)
-    if form is None or x.is_neg():
+    if form is None or x.is_neg() or out.is_neg() or strength.is_neg():
         return None
     moving = jobs.pointers(
         x.data_ptr(),
@@ -112,11 +112,15 @@ def task(
 def _form(
     x: Tensor, out: Tensor, static: Static, examples: int, scale: Tensor | None, keep: Tensor | None
 ) -> Form | None:
-    kernel = static.noise.kernel()
+    if static.batch_axis is not None and (examples == 0 or x.shape[static.batch_axis] % examples):
+        raise ValueError(
+            f"axis {static.batch_axis} of shape {tuple(x.shape)} does not hold {examples} examples, allowed: as many, or "
+            "several successive entries for each"
+        )
+    kernel = static.noise.kernel(static.combine)
     if kernel is None or x.dtype not in DTYPES or x.layout is not torch.strided:
         return None
-    combine = kernel.combine if static.combine == static.noise.combine else static.combine
-    if not _ready(kernel.prepare, kernel.block, combine, x.dtype):
+    if not _ready(kernel.prepare, kernel.block, kernel.combine, x.dtype):
         return None
     none = (0,) * x.dim()
     strides = (
@@ -131,7 +135,7 @@ def _form(
     parts = -(-((lie.length + 3) // 4 + partial) // jobs.CHUNK)
     tail = jobs.integers(
         _fill(kernel.prepare, kernel.block),
-        _combine(combine, x.dtype),
+        _combine(kernel.combine, x.dtype),
         static.first,
         jobs.float_bits(kernel.constant),
         x.element_size(),

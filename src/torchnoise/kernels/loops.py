@@ -7,7 +7,7 @@ fill     random words for up to CHUNK blocks, then their values, 4 for each bloc
 combine  successive elements of a tensor with as many values: a piece for each combine and dtype
 walk     cuts tensors into chunks and calls the other two: one piece
 
-A value that is not a number marks an element that stays as it is, whatever the combine: a miss of a noise that hits
+One value, scalar.left_alone(), marks an element that stays as it is, whatever the combine: a miss of a noise that hits
 only some, padding, or everything at strength 0. It keeps its very bits.
 
 Philox runs on 64-bit lanes and the transforms on 32-bit lanes. In one loop the wider lanes would decide for both; in
@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
 
+from . import scalar as scalar_module
 from .jobs import (
     ALONG,
     AXES,
@@ -56,13 +56,13 @@ from .jobs import (
     X,
 )
 from .philox import philox
-from .scalar import f32, i64, scalar, u32, u64
+from .scalar import f32, i64, is_left_alone, left_alone, scalar, u32, u64
 
 intrinsic: Any = extending.intrinsic
 Pointer = types.CPointer
 Bytes, Words, Blocks = Pointer(types.uint8), Pointer(types.uint32), Pointer(types.uint64)
 Floats, Doubles, Ints = Pointer(types.float32), Pointer(types.float64), Pointer(types.int64)
-NAN, ONE = f32(np.nan), f32(1.0)
+ONE = f32(1.0)
 BYTES_4, BYTES_8, BYTES_16 = 4 * CHUNK, 8 * CHUNK, 16 * CHUNK
 
 prepare: Any = None  # of a source: what a block needs, from (strength, constant)
@@ -136,6 +136,43 @@ def call(typing: Any, address: Any, arguments: Any) -> Any:
     return types.void(types.int64, arguments), generate
 
 
+@intrinsic
+def bits_of(typing: Any, x: Any) -> Any:
+    """scalar.bits_of, as one instruction: Numba takes long to compile functions, however small."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def float_of(typing: Any, bits: Any) -> Any:
+    """scalar.float_of."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.uint32), generate
+
+
+@intrinsic
+def select(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
+    """scalar.select."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(*arguments)
+
+    return yes(types.boolean, yes, yes), generate
+
+
+INSTRUCTIONS: dict[Any, Any] = {
+    scalar_module.bits_of: bits_of,
+    scalar_module.float_of: float_of,
+    scalar_module.select: select,
+}
+
+
 # -- fill --------------------------------------------------------------------------------------------------------------
 
 FILL_TYPES = (Floats, Words, Blocks, Words, *[types.int64] * 4, types.float32, types.float64)
@@ -185,12 +222,12 @@ def combine(
         for i in range(count):
             raw, v = x[i], values[i]
             made = store(formula(load(raw), v, each))
-            out[i] = made if v == v else raw
+            out[i] = select(is_left_alone(v), raw, made)
     else:
         for i in range(count):
             raw, v = x[i * by_x], values[i]
             made = store(formula(load(raw), v, scale[i * by_scale] if has_scale else ONE))
-            out[i * by_out] = made if v == v else raw
+            out[i * by_out] = select(is_left_alone(v), raw, made)
 
 
 # -- walk --------------------------------------------------------------------------------------------------------------
@@ -237,7 +274,7 @@ def walk(begin: Any, end: Any, plan: Any) -> None:
             call(job[FILL], (values, words, blocks, numbers, count, step, key[0], key[1], strength, constant))
         else:
             for i in range(4 * count):
-                values[i] = NAN
+                values[i] = left_alone()
         for t in range(taken):
             combine_piece(job, held[t] - first_piece, values, 4 * starts[t])
 
@@ -269,7 +306,7 @@ def combine_piece(job: Any, piece: Any, values: Any, start: Any) -> Any:
         keep = at(job[KEEP], Bytes)
         for i in range(stop - begin):
             if keep[by_keep + (begin + i) * along_keep] == 0:
-                values[values_at + i] = NAN
+                values[values_at + i] = left_alone()
     call(
         job[COMBINE],
         (

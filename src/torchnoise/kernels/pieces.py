@@ -19,7 +19,7 @@ class Kernel(NamedTuple):
     """How a source draws in a kernel: two scalar functions (scalar.py), and a constant.
 
     prepare(strength, constant) -> whatever block needs
-    block(w0, w1, w2, w3, prepared) -> four values; not a number where an element is left alone
+    block(w0, w1, w2, w3, prepared) -> four values; left_alone() where an element is not touched
     combine: under which of combine.py's names the values meet the tensor
     """
 

@@ -48,3 +48,20 @@ def float_of(bits: Any) -> Any:
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """yes where the condition holds, no elsewhere, without a branch."""
     return yes if condition else no
+
+
+# Draws of elements that a noise does not touch, such as a dropout's misses. It is not a number, and not the one that
+# arithmetic makes, so that a strength that is not a number is seen in the result.
+_LEFT_ALONE = u32(0x7FEDBEEF)
+
+
+@scalar
+def left_alone() -> Any:
+    """The value that marks an element as left alone, whatever the combine."""
+    return float_of(_LEFT_ALONE)
+
+
+@scalar
+def is_left_alone(value: Any) -> Any:
+    """Whether a value is that mark."""
+    return u32(bits_of(value)) == _LEFT_ALONE

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..combine import Draw
 from ..kernels import Kernel
-from ..kernels.scalar import f32, f64, scalar, select, u64
+from ..kernels.scalar import f32, f64, left_alone, scalar, select, u64
 from ..noise import RandomNoise
 
-_WORDS, _ONE, _NAN = f64(2.0**32), f64(1.0), f32(math.nan)
+_WORDS, _ONE = f64(2.0**32), f64(1.0)
 
 
 @scalar
@@ -26,10 +26,10 @@ def _prepare(strength: Any, value: Any) -> Any:
 def _block(w0: Any, w1: Any, w2: Any, w3: Any, prepared: Any) -> Any:
     threshold, value = prepared
     return (
-        select(u64(w0) < threshold, value, _NAN),
-        select(u64(w1) < threshold, value, _NAN),
-        select(u64(w2) < threshold, value, _NAN),
-        select(u64(w3) < threshold, value, _NAN),
+        select(u64(w0) < threshold, value, left_alone()),
+        select(u64(w1) < threshold, value, left_alone()),
+        select(u64(w2) < threshold, value, left_alone()),
+        select(u64(w3) < threshold, value, left_alone()),
     )
 
 
@@ -102,7 +102,9 @@ class Bernoulli(RandomNoise):
     def takes_integers(self) -> bool:
         return self.combine == "replace" and isinstance(self.value, int)
 
-    def kernel(self) -> Kernel:
-        if self.combine == "multiply":
+    def kernel(self, combine: str) -> Kernel | None:
+        if isinstance(self.value, int) and int(f32(self.value)) != self.value:
+            return None  # a float64 tensor holds it, a draw does not
+        if combine == "multiply":
             return Kernel(_prepare_factor, _factors, "factor", self.value)
-        return Kernel(_prepare, _block, self.combine, self.value)
+        return Kernel(_prepare, _block, combine, self.value)

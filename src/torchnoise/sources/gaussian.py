@@ -51,5 +51,5 @@ class Gaussian(RandomNoise):
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         return Draw(normal(words) * strength)
 
-    def kernel(self) -> Kernel:
-        return Kernel(_prepare, _block, self.combine)
+    def kernel(self, combine: str) -> Kernel:
+        return Kernel(_prepare, _block, combine)

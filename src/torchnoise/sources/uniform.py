@@ -58,5 +58,5 @@ class Uniform(RandomNoise):
         odd = ((words >> 8) * 2 + (1 - (1 << 24))).to(torch.float32)  # |odd| < 2^24: exact
         return Draw((odd * 2.0**-24) * strength)
 
-    def kernel(self) -> Kernel:
-        return Kernel(_prepare, _block, self.combine)
+    def kernel(self, combine: str) -> Kernel:
+        return Kernel(_prepare, _block, combine)
