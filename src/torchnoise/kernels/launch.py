@@ -114,8 +114,8 @@ def _form(
 ) -> Form | None:
     if static.batch_axis is not None and (examples == 0 or x.shape[static.batch_axis] % examples):
         raise ValueError(
-            f"axis {static.batch_axis} of shape {tuple(x.shape)} does not hold {examples} examples, allowed: as many, or "
-            "several successive entries for each"
+            f"axis {static.batch_axis} of shape {tuple(x.shape)} does not hold {examples} examples, allowed: as many, "
+            "or several successive entries for each"
         )
     kernel = static.noise.kernel(static.combine)
     if kernel is None or x.dtype not in DTYPES or x.layout is not torch.strided:

@@ -49,8 +49,8 @@ def _radius(word: Tensor) -> Tensor:
     square = f * f
     log_mantissa = (f - square * 0.5) + (square * f) * _horner(LOG, f)
     log_u = (exponent - 32).to(torch.float32) * LN2 + log_mantissa
-    # A word that rounds to 2^32 has U = 1; the fit may leave a positive rounding error, whose root is not a number, or a
-    # zero, whose sign clamp() would keep when eager and drop when compiled.
+    # A word that rounds to 2^32 has U = 1; the fit may leave a positive rounding error, whose root is not a number, or
+    # a zero, whose sign clamp() would keep when eager and drop when compiled.
     # The root is taken in float64: compilers may approximate a float32 root, and rounding the float64 root to float32
     # gives exactly the correctly rounded float32 root (Figueroa 1995: 53 >= 2 * 24 + 2 bits).
     power = log_u * -2.0
