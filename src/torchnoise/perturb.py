@@ -1,6 +1,7 @@
 """The one operation under every random noise: out = combine(x, scale * source(address)), by the fastest means there is.
 
-Which means are taken never changes a bit: kernels/ on the CPU, and for the dtypes that they know; the oracle elsewhere.
+Which means are taken never changes a bit: kernels/ on CPUs and NVIDIA GPUs, for the dtypes and
+noises that they know; the oracle elsewhere.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor
 
 from . import oracle
-from .kernels import launch
-from .oracle import Static
+from .kernels import gpu, launch
+from .oracle import Static, address_stream
 from .streams.address import Address
 
 
@@ -32,10 +33,30 @@ def perturb(
         return target
     task = launch.task(x, target, static, strength, address, scale, keep)
     if task is None:
+        if _on_gpu(x, target, static, strength, address, scale, keep):
+            return target
         found = oracle.perturb(x, static, strength, address, scale, keep)
         return found if out is None else out.copy_(found)
     launch.run(task)
     return target
+
+
+def _on_gpu(
+    x: Tensor,
+    out: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    scale: Tensor | None,
+    keep: Tensor | None,
+) -> bool:
+    """Whether a GPU's kernel wrote x with noise into `out`."""
+    if not x.is_cuda or static.stream is not address_stream:
+        return False
+    kernel = static.noise.kernel(static.combine)
+    return kernel is not None and gpu.perturb(
+        x, out, kernel, strength, address, scale, keep, static.batch_axis, static.first
+    )
 
 
 def perturb_later(
@@ -50,6 +71,8 @@ def perturb_later(
     """x itself, which will have its noise when the jobs kept in `together` have run."""
     task = launch.task(x, x, static, strength, address, scale, keep) if x.numel() else None
     if task is None:
+        if x.numel() and _on_gpu(x, x, static, strength, address, scale, keep):
+            return x
         return x.copy_(oracle.perturb(x, static, strength, address, scale, keep))
     together.add(task)
     return x

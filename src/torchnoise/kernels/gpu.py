@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -48,7 +48,6 @@ def perturb(
     x: Tensor,
     out: Tensor,
     kernel: Kernel,
-    combine: str,
     strength: Tensor,
     address: Address,
     scale: Tensor | None = None,
@@ -61,23 +60,26 @@ def perturb(
     x, out: of one shape and dtype.  scale, keep (bool): expandable to x.  All on one device.
     """
     operands = (x, out, strength, *address, scale, keep)
-    key = (kernel.prepare, kernel.block, combine, x.dtype, x.device)
+    key = (kernel.prepare, kernel.block, kernel.combine, x.dtype, x.device)
     if x.dtype not in DTYPES or strength.dtype != torch.float32 or not _runs_on(x.device) or key in _refused:
         return False
     if any(t is not None and (t.device != x.device or t.layout is not torch.strided or t.is_neg()) for t in operands):
         return False
     if x.numel() == 0:
         return True
+    examples = address.examples.contiguous()
+    if batch_axis is not None and (not len(examples) or x.shape[batch_axis] % len(examples)):
+        return False
     if scale is not None:
         scale = scale.to(compute_dtype(x.dtype)).expand(x.shape)
     if keep is not None:
         keep = keep.view(torch.uint8).expand(x.shape)
     none = (0,) * x.dim()
     strides = [x.stride(), out.stride(), *(none if t is None else t.stride() for t in (keep, scale))]
-    lie = rows(x.shape, batch_axis, address.examples.shape[0], tuple(strides))
+    lie = rows(x.shape, batch_axis, len(examples), tuple(strides))
     if len(lie.outer) > OUTER_AXES:
         return False
-    tensors = (x, out, keep, scale, strength, address.key.contiguous(), address.step, address.examples.contiguous())
+    tensors = (x, out, keep, scale, strength, address.key.contiguous(), address.step, examples)
     try:
         with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
             _launch(tensors, _functions(*key[:4]), lie, first, jobs.float_bits(kernel.constant))
@@ -129,6 +131,15 @@ def _launch(
 ) -> None:
     from .gpu_kernel import perturb
 
+    programs, numbers, constants = _plan(lie, first)
+    perturb[(programs,)](
+        *tensors, first, constant, *numbers, **functions, **constants, num_warps=WARPS, enable_fp_fusion=False
+    )
+
+
+@lru_cache(maxsize=1024)
+def _plan(lie: Rows, first: int) -> tuple[int, tuple, dict[str, Any]]:
+    """How many programs walk over operands that lie so, and what the kernel is told of them."""
     count = lie.examples * lie.rows
     aligned = first % 4 == 0 and (lie.rows == 1 or lie.length % 4 == 0)
     blocks = (lie.length + 3) // 4 + (not aligned)  # a row that begins inside a block touches one block more
@@ -136,39 +147,19 @@ def _launch(
     height, parts = TILE // width, -(-blocks // width)
     starts = [o[by] for o in (lie.example, *(a[1:] for a in lie.outer)) for by in (jobs.BY_X, jobs.BY_OUT)]
     multiple = next(m for m in (16, 4, 1) if all(n % m == 0 for n in (lie.length, *starts))) if aligned else 1
-    perturb[(-(-count // height) * parts,)](
-        *tensors,
-        first,
-        constant,
-        count,
-        lie.rows,
-        lie.length,
-        parts,
-        _odd(lie.along),
-        _odd(lie.example),
-        tuple(_odd(axis) for axis in reversed(lie.outer)),
-        **functions,
-        KEEP_EACH=lie.along[jobs.BY_KEEP] != 0,
-        SCALE_EACH=lie.along[jobs.BY_SCALE] != 0,
-        UNIT=lie.along[jobs.BY_X] == lie.along[jobs.BY_OUT] == 1,
-        ALIGNED=aligned,
-        MULTIPLE=multiple,
-        WIDE=_wide(lie),
-        HEIGHT=height,
-        WIDTH=width,
-        num_warps=WARPS,
-        enable_fp_fusion=False,
-    )
-
-
-def _wide(lie: Rows) -> bool:
-    """Whether places in a row, or the numbers of rows, need 64 bits."""
-    return max((lie.length + 4 * TILE) * max(1, *lie.along), lie.examples * lie.rows + TILE) >= 2**31
-
-
-def _odd(numbers: tuple[int, ...]) -> tuple[int, ...]:
-    """Numbers as the kernel takes them (gpu_kernel.number)."""
-    return tuple(2 * n + 3 for n in numbers)
+    outer = [n for axis in reversed(lie.outer) for n in axis]  # the last axis moves first
+    strides = tuple(2 * n + 3 for n in (*lie.along, *lie.example, *outer))  # why so: gpu_kernel.number
+    constants = {
+        "KEEP_EACH": lie.along[jobs.BY_KEEP] != 0,
+        "SCALE_EACH": lie.along[jobs.BY_SCALE] != 0,
+        "UNIT": lie.along[jobs.BY_X] == lie.along[jobs.BY_OUT] == 1,
+        "ALIGNED": aligned,
+        "MULTIPLE": multiple,
+        "WIDE": max((lie.length + 4 * TILE) * max(1, *lie.along), count + TILE) >= 2**31,
+        "HEIGHT": height,
+        "WIDTH": width,
+    }
+    return -(-count // height) * parts, (count, lie.rows, lie.length, parts, strides), constants
 
 
 def _width(blocks: int) -> int:

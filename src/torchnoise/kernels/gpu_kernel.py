@@ -10,42 +10,7 @@ Only gpu.py imports this module, and only when something has to run: it loads Tr
 import triton
 import triton.language as tl
 
-# -- the words of scalar.py, in Triton's terms -------------------------------------------------------------------------
-
-
-@triton.jit
-def u16(x):
-    return x.to(tl.uint16)
-
-
-@triton.jit
-def u32(x):
-    return x.to(tl.uint32)
-
-
-@triton.jit
-def u64(x):
-    return x.to(tl.uint64)
-
-
-@triton.jit
-def i32(x):
-    return x.to(tl.int32)
-
-
-@triton.jit
-def i64(x):
-    return x.to(tl.int64)
-
-
-@triton.jit
-def f32(x):
-    return x.to(tl.float32)
-
-
-@triton.jit
-def f64(x):
-    return x.to(tl.float64)
+# -- words of scalar.py that are more than one in Triton ---------------------------------------------------------------
 
 
 @triton.jit
@@ -56,11 +21,6 @@ def bits_of(x):
 @triton.jit
 def float_of(bits):
     return bits.to(tl.uint32).to(tl.float32, bitcast=True)
-
-
-@triton.jit
-def select(condition, yes, no):
-    return tl.where(condition, yes, no)
 
 
 @triton.jit
@@ -123,9 +83,7 @@ def perturb(
     rows,  # of one example
     length,
     parts,  # tiles along a row
-    along,  # strides of x, out, keep and scale along a row,
-    apart,  # from example to example,
-    outer,  # and along each outer axis, after its size
+    lie,  # strides of x, out, keep and scale: along a row, from example to example, along each axis behind its size
     PHILOX: tl.constexpr,
     PREPARE: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -151,16 +109,16 @@ def perturb(
 
     # where the rows begin in each operand
     by = example.to(tl.int64)
-    by_x, by_out = by * number(apart[0]), by * number(apart[1])
-    by_keep, by_scale = by * number(apart[2]), by * number(apart[3])
-    for axis in tl.static_range(len(outer)):
-        size = number(outer[axis][0]).to(row.dtype)
+    by_x, by_out = by * number(lie[4]), by * number(lie[5])
+    by_keep, by_scale = by * number(lie[6]), by * number(lie[7])
+    for axis in tl.static_range(8, len(lie), 5):
+        size = number(lie[axis]).to(row.dtype)
         by = (inside % size).to(tl.int64)
         inside = inside // size
-        by_x += by * number(outer[axis][1])
-        by_out += by * number(outer[axis][2])
-        by_keep += by * number(outer[axis][3])
-        by_scale += by * number(outer[axis][4])
+        by_x += by * number(lie[axis + 1])
+        by_out += by * number(lie[axis + 2])
+        by_keep += by * number(lie[axis + 3])
+        by_scale += by * number(lie[axis + 4])
     by_x, by_out = tl.multiple_of(by_x, MULTIPLE)[:, None], tl.multiple_of(by_out, MULTIPLE)[:, None]
 
     # the values of each block, in the order 0, 1, 2, 3
@@ -184,12 +142,12 @@ def perturb(
     if UNIT:
         from_x, to_out = x + by_x + i, out + by_out + i
     else:
-        from_x, to_out = x + by_x + i * number(along[0]).to(place), out + by_out + i * number(along[1]).to(place)
+        from_x, to_out = x + by_x + i * number(lie[0]).to(place), out + by_out + i * number(lie[1]).to(place)
     raw = tl.load(from_x, mask=here)
     take = (v == v) & (tl.broadcast_to(much, v.shape) != 0.0)
     if keep is not None:
         if KEEP_EACH:
-            kept = tl.load(keep + by_keep[:, None] + i * number(along[2]).to(place), mask=here, other=0)
+            kept = tl.load(keep + by_keep[:, None] + i * number(lie[2]).to(place), mask=here, other=0)
         else:
             kept = tl.load(keep + by_keep, mask=live, other=0)[:, None]
         take = take & (kept != 0)
@@ -197,7 +155,7 @@ def perturb(
     each = tl.full((), 1.0, wide.dtype)
     if scale is not None:
         if SCALE_EACH:
-            each = tl.load(scale + by_scale[:, None] + i * number(along[3]).to(place), mask=here)
+            each = tl.load(scale + by_scale[:, None] + i * number(lie[3]).to(place), mask=here)
         else:
             each = tl.load(scale + by_scale, mask=live)[:, None]
     made = tl.broadcast_to(FORMULA(wide, v, each), v.shape).to(wide.dtype)

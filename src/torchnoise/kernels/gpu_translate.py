@@ -1,8 +1,8 @@
 """Scalar functions (scalar.py) as Triton functions: the same source text, with Triton's words in place of NumPy's.
 
 Triton reads the source of a function, not its bytecode, and its constants have no types. So the text is parsed, each
-NumPy constant is written out with its type, names become their twins in gpu_kernel.py, and the result is compiled under
-a file name of its own that `linecache` knows, which is where Triton looks for it.
+NumPy constant is written out with its type, words become Triton's or their twins in gpu_kernel.py, and the result is
+compiled under a file name of its own that `linecache` knows, which is where Triton looks for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import numpy as np
 
 from . import scalar
 
-_WORDS = ("u16", "u32", "u64", "i32", "i64", "f32", "f64", "bits_of", "float_of", "select")
 _CONSTANT = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
 
 
@@ -40,13 +39,19 @@ def translate(function: Callable) -> Any:
     return triton.jit(writer.place[function.__name__])
 
 
+# Triton's own names for things. Loops are unrolled, because a variable's type may change in the first round.
+_NAMES = {range: "tl.static_range", scalar.select: "tl.where"}
+
+
 @cache
 def _twins() -> dict[Any, Any]:
-    """What stands in Triton for each word of the scalar language."""
     from . import gpu_kernel
 
-    twins = {getattr(scalar, word): getattr(gpu_kernel, word) for word in _WORDS}
-    return {**twins, np.sqrt: gpu_kernel.sqrt}
+    return {
+        scalar.bits_of: gpu_kernel.bits_of,
+        scalar.float_of: gpu_kernel.float_of,
+        np.sqrt: gpu_kernel.sqrt,
+    }
 
 
 class _Writer(ast.NodeTransformer):
@@ -71,10 +76,11 @@ class _Writer(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         kind = self._value(node.func)
-        constant = all(isinstance(n, _CONSTANT) for argument in node.args for n in ast.walk(argument))
-        if constant and isinstance(kind, type) and issubclass(kind, np.generic):
+        if not (isinstance(kind, type) and issubclass(kind, np.generic)):
+            return self.generic_visit(node)
+        if all(isinstance(n, _CONSTANT) for n in ast.walk(node.args[0])):
             return _typed(eval(ast.unparse(node), self.known))
-        return self.generic_visit(node)
+        return _parsed(f"({ast.unparse(self.visit(node.args[0]))}).to(tl.{np.dtype(kind).name})")
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         return self._twin(node)
@@ -93,8 +99,8 @@ class _Writer(ast.NodeTransformer):
         value = self._value(node)
         if isinstance(value, np.generic):
             return _typed(value)
-        if value is range:
-            return ast.parse("tl.static_range", mode="eval").body  # loops are unrolled, so that types may settle
+        if callable(value) and value in _NAMES:
+            return _parsed(_NAMES[value])
         if callable(value) and value in _twins():
             found = _twins()[value]
         elif scalar.is_scalar(value):
@@ -110,4 +116,8 @@ def _typed(value: np.generic) -> ast.AST:
     """A constant with its type."""
     number = value.item()
     text = repr(number) if np.isfinite(number) else f"float('{number}')"
-    return ast.parse(f"tl.full((), {text}, tl.{value.dtype.name})", mode="eval").body
+    return _parsed(f"tl.full((), {text}, tl.{value.dtype.name})")
+
+
+def _parsed(expression: str) -> ast.AST:
+    return ast.parse(expression, mode="eval").body
