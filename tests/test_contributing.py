@@ -10,6 +10,8 @@ from cases import Kind, at_identity, attach_to, data, net, same, train_step
 from torch import nn
 
 import torchnoise as tn
+from torchnoise import oracle
+from torchnoise.kernels import launch
 
 PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
@@ -50,11 +52,25 @@ def test_the_source_of_the_worked_example_keeps_the_laws() -> None:
     assert not same(wrong.noise.draw(words, s).values, wrong.noise.draw(words, torch.tensor(1.0)).values * s)
 
 
+def test_the_kernel_of_the_worked_example_has_the_same_bits() -> None:
+    """Broken on purpose: `_sign` from another bit."""
+    names: dict = {"Kind": Kind, "__name__": "worked_example"}
+    code = block("kernel") + block("source") + "\n" + block("method")
+    exec(compile(code, str(PAGE), "exec"), names)
+    kind = eval(block("row"), names)
+    x, at = data(8, 1000), tn.address(seed=1, examples=8)
+    static = oracle.Static(kind.noise, "add", 0)
+    strength = torch.tensor(0.3)
+    assert launch.task(x, x, static, strength, at) is not None
+    assert same(tn.noisy(x, kind.noise, at), oracle.perturb(x, static, strength, at, None, None))
+
+
 def test_every_file_that_the_page_names_exists() -> None:
     root = PAGE.parent
     for name in (
         "src/torchnoise/sources/bernoulli.py",
         "src/torchnoise/streams/normal.py",
+        "src/torchnoise/kernels/scalar.py",
         "tests/cases.py",
         "tests/sabotage.py",
     ):

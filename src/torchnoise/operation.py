@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def token_of(noise: RandomNoise) -> str:
     kind = type(noise)
     settings = {f.name: getattr(noise, f.name) for f in fields(noise) if f.name not in _NOT_IN_TOKENS}
     token = json.dumps([kind.__module__, kind.__qualname__, settings], default=repr)
-    if "<locals>" in token or kind.__module__ == "__main__":
+    if kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind:
         token += f"#{id(kind)}"  # another class may have this name tomorrow, and no other process can find it
     _known.setdefault(token, noise)
     return token
@@ -41,10 +42,7 @@ def noise_of(token: str) -> RandomNoise:
     """The noise that a token names; a graph compiled by an earlier process may name one that this has not made yet."""
     if token not in _known:
         module, name, settings = json.loads(token)
-        kind: Any = importlib.import_module(module)
-        for part in name.split("."):
-            kind = getattr(kind, part)
-        _known[token] = kind(0.0, **settings)
+        _known[token] = getattr(importlib.import_module(module), name)(0.0, **settings)
     return _known[token]
 
 

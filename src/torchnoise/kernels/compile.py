@@ -45,7 +45,7 @@ def to_object_code(template: Callable, argument_types: tuple, names: dict[str, A
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
-    from .loops import INSTRUCTIONS
+    from .instructions import INSTRUCTIONS
 
     with global_compiler_lock:
         flags: Any = Flags()

@@ -21,11 +21,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-from numba import extending, types
-from numba.core import cgutils
+from numba import types
 
-from . import scalar as scalar_module
+from .instructions import address, at, call, select, stack, widest_vectors
 from .jobs import (
     ALONG,
     AXES,
@@ -58,7 +56,6 @@ from .jobs import (
 from .philox import philox
 from .scalar import f32, i64, is_left_alone, left_alone, scalar, u32, u64
 
-intrinsic: Any = extending.intrinsic
 Pointer = types.CPointer
 Bytes, Words, Blocks = Pointer(types.uint8), Pointer(types.uint32), Pointer(types.uint64)
 Floats, Doubles, Ints = Pointer(types.float32), Pointer(types.float64), Pointer(types.int64)
@@ -70,107 +67,6 @@ block: Any = None  # of a source: four values from four words and what was prepa
 formula: Any = None  # of a combine
 load: Any = None  # of a dtype
 store: Any = None
-
-
-# -- what Numba has no word for ----------------------------------------------------------------------------------------
-
-
-@intrinsic
-def widest_vectors(typing: Any) -> Any:
-    """Let LLVM use 512-bit vectors, where the processor has them, in the function that says this."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        attributes = builder.function.attributes
-        attributes._known = attributes._known | {'"prefer-vector-width"="512"'}
-        attributes.add('"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-@intrinsic
-def at(typing: Any, address: Any, kind: Any) -> Any:
-    """The pointer with this address."""
-    pointer = kind.instance_type
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
-
-    return pointer(types.int64, kind), generate
-
-
-@intrinsic
-def address(typing: Any, pointer: Any, index: Any) -> Any:
-    """The address of element `index` behind a pointer."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), ir.IntType(64))
-
-    return types.int64(pointer, types.int64), generate
-
-
-@intrinsic(prefer_literal=True)
-def stack(typing: Any, size: Any) -> Any:
-    """The address of so many bytes on the stack."""
-    count = size.literal_value
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        with builder.goto_entry_block():
-            memory = builder.alloca(ir.ArrayType(ir.IntType(8), count))
-            memory.align = 64
-        return builder.ptrtoint(memory, ir.IntType(64))
-
-    return types.int64(size), generate
-
-
-@intrinsic
-def call(typing: Any, address: Any, arguments: Any) -> Any:
-    """Call the piece at this address with a tuple of arguments."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        given = cgutils.unpack_tuple(builder, values[1])
-        kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
-        builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, arguments), generate
-
-
-@intrinsic
-def bits_of(typing: Any, x: Any) -> Any:
-    """scalar.bits_of, as one instruction: Numba takes long to compile functions, however small."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.int32(types.float32), generate
-
-
-@intrinsic
-def float_of(typing: Any, bits: Any) -> Any:
-    """scalar.float_of."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.uint32), generate
-
-
-@intrinsic
-def select(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
-    """scalar.select."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.select(*arguments)
-
-    return yes(types.boolean, yes, yes), generate
-
-
-INSTRUCTIONS: dict[Any, Any] = {
-    scalar_module.bits_of: bits_of,
-    scalar_module.float_of: float_of,
-    scalar_module.select: select,
-}
 
 
 # -- fill --------------------------------------------------------------------------------------------------------------
