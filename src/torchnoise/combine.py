@@ -47,7 +47,8 @@ class Combine(NamedTuple):
 
     backward: the combine that makes the gradient with respect to x out of the gradient with respect to out, at the same
     address; None where they are the same. needs_x: the gradient with respect to scale reads x; takes_scale: a measured
-    magnitude makes sense here; spares_misses: elements that a kind with hits misses keep their bits.
+    magnitude makes sense here; spares_misses: elements that a kind with hits misses keep their bits;
+    scaled: out depends on scale.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Combine(NamedTuple):
     needs_x: bool = False
     takes_scale: bool = True
     spares_misses: bool = True
+    scaled: bool = True
 
 
 def _add(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
@@ -81,5 +83,5 @@ COMBINES = {
     # multiply is relative to x already; only a learned scale goes with it
     "multiply": Combine("multiply", _multiply, "multiply", needs_x=True, takes_scale=False, spares_misses=False),
     "replace": Combine("replace", _replace, backward="erase"),
-    "erase": Combine("erase", _erase, backward="erase", takes_scale=False),
+    "erase": Combine("erase", _erase, backward="erase", takes_scale=False, scaled=False),
 }

@@ -92,6 +92,9 @@ def noisy(
     if x.dim() == 0:
         batch_axis = None
     if batch_axis is not None:
+        if not -x.dim() <= batch_axis < x.dim():
+            raise ValueError(f"noisy: batch_axis is {batch_axis}, allowed: an axis of shape {tuple(x.shape)}, or None")
+        batch_axis %= x.dim()
         size, count = x.shape[batch_axis], at.examples.shape[0]
         if size and (count == 0 or size % count):
             raise ValueError(
@@ -101,6 +104,10 @@ def noisy(
     value = noise.strength if strength is None else strength
     if not isinstance(value, Tensor):
         value = number(value, x.device)
+    elif value.dim():
+        raise ValueError(f"noisy: strength has shape {tuple(value.shape)}, allowed: a number, a tensor without axes")
+    elif value.dtype is not torch.float32:
+        value = value.to(torch.float32)
     call = Call(at, value, keep, batch_axis, "noisy")
     if out is None:
         return noise.inject(x, call)
@@ -111,12 +118,24 @@ def noisy(
             f"noisy: out is {out.dtype} {tuple(out.shape)} on {out.device}, "
             f"allowed: as x, {x.dtype} {tuple(x.shape)} on {x.device}"
         )
-    if 0 in out.stride() and not out.is_contiguous():
+    if _overlaps_itself(out):
         raise ValueError("noisy: several elements of out share one place in memory, allowed: room for each")
     noise.check_floating(x, call)
     with torch.no_grad():
         source = _apart(x, out)
         return perturb(source, Static(noise, noise.combine, batch_axis), value, at, noise.scale(x, call), keep, out)
+
+
+def _overlaps_itself(out: Tensor) -> bool:
+    """Whether two elements may lie in one place."""
+    if out.is_contiguous():
+        return False
+    room = 1
+    for stride, size in sorted(zip(out.stride(), out.shape, strict=True)):
+        if size > 1 and stride < room:
+            return True
+        room += (size - 1) * stride
+    return False
 
 
 def _apart(x: Tensor, out: Tensor) -> Tensor:

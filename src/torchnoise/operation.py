@@ -34,6 +34,8 @@ def token_of(noise: RandomNoise) -> str:
     token = json.dumps([kind.__module__, kind.__qualname__, settings], default=repr)
     if kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind:
         token += f"#{id(kind)}"  # another class may have this name tomorrow, and no other process can find it
+    if token in _known and type(_known[token]) is not kind:  # its module was loaded again
+        token += f"#{id(kind)}"
     _known.setdefault(token, noise)
     return token
 
@@ -83,7 +85,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     backward = COMBINES[combine].backward
     grad_x, grad_scale = grad, None
     if backward is not None:
-        grad_x = _inject(grad, scale, *moving, noise, backward, *place)
+        grad_x = _inject(grad, scale if COMBINES[backward].scaled else None, *moving, noise, backward, *place)
     if ctx.learns:
         dtype = compute_dtype(grad.dtype)
         nothing = torch.zeros_like(grad, dtype=dtype)
@@ -98,6 +100,10 @@ _inject.register_autograd(_backward, setup_context=_setup_context)
 
 def one_by_one(size: int, axes: tuple, inputs: tuple, function: Callable[..., Tensor]) -> Tensor:
     """function of each slice of the inputs along their mapped axes (None: not mapped), stacked."""
+
+    if size == 0:
+        x, axis = inputs[0], axes[0]
+        return x.new_empty((0, *x.shape)) if axis is None else torch.empty_like(x.movedim(axis, 0))
 
     def slice_(value: Any, axis: int | None, i: int) -> Any:
         return value if axis is None else value.select(axis, i)

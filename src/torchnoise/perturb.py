@@ -36,7 +36,7 @@ def perturb(
         if _on_gpu(x, target, static, strength, address, scale, keep):
             return target
         found = oracle.perturb(x, static, strength, address, scale, keep)
-        return found if out is None else out.copy_(found)
+        return found if out is None and found.stride() == target.stride() else target.copy_(found)
     launch.run(task)
     return target
 

@@ -71,13 +71,22 @@ def task(
     key, step, examples = address
     if not (x.is_cpu and strength.is_cpu and key.is_cpu and static.stream is address_stream):
         return None
+    if (
+        strength.dtype is not torch.float32
+        or strength.dim()
+        or not key.dtype == step.dtype == examples.dtype == torch.int64
+    ):
+        return None
     if scale is not None:
         scale = scale.to(compute_dtype(x.dtype)).resolve_neg().expand(x.shape)
     if keep is not None:
+        if keep.dtype is not torch.bool:
+            return None
         keep = keep.expand(x.shape)
     if not (examples.is_contiguous() and key.is_contiguous()):
         key, examples = key.contiguous(), examples.contiguous()
     name = (
+        type(static.noise),
         static.noise.token,
         static[1:4],
         x.dtype,

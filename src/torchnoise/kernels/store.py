@@ -20,6 +20,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from .scalar import is_scalar
+
 _MAGIC = b"torchnoise piece\n"
 
 
@@ -57,12 +59,25 @@ def key(name: str, functions: Iterable[Callable]) -> str | None:
     """The name of a piece's file; None where the source of one of its functions cannot be read."""
     found = hashlib.sha256(_surroundings() + name.encode())
     try:
-        for function in functions:
+        for function in sorted(reachable(functions), key=lambda f: (f.__module__, f.__qualname__)):
             file = inspect.getsourcefile(function)
             found.update(f"{function.__qualname__}\0".encode() + Path(file or "").read_bytes())
     except (TypeError, OSError):
         return None
     return found.hexdigest()[:40]
+
+
+def reachable(functions: Iterable[Callable]) -> set[Callable]:
+    """These functions, and all scalar functions that they call."""
+    found: set[Callable] = set()
+    waiting = list(functions)
+    while waiting:
+        function = waiting.pop()
+        if function not in found:
+            found.add(function)
+            named = (function.__globals__.get(name) for name in function.__code__.co_names)
+            waiting += [thing for thing in named if callable(thing) and is_scalar(thing)]
+    return found
 
 
 def read(name: str) -> bytes | None:

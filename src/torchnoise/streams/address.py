@@ -82,5 +82,5 @@ def words(address: Address, count: int, first: int = 0) -> Tensor:
 
 
 def _blocks(address: Address, block: Tensor) -> Tensor:
-    counter = (block & MASK32, block >> 32, address.step, address.examples[:, None])
+    counter = (block & MASK32, block >> 32, address.step & MASK32, address.examples[:, None] & MASK32)
     return philox(counter, address.key)
