@@ -176,44 +176,50 @@ def walk(begin: Any, end: Any, plan: Any) -> None:
 
 
 @scalar
-def combine_piece(job: Any, piece: Any, values: Any, start: Any) -> Any:
-    """One piece, whose first block's values begin at `start`."""
+def place_of(job: Any, piece: Any) -> Any:
+    """Where a piece lies: its first and last element in the row, which of its first block, and offsets by operand."""
     row, part = divmod(piece, job[PIECES])
     example, inside = divmod(row, job[ROWS])
-    length = job[LENGTH]
-    e = job[FIRST] + inside * length
-    # elements [begin, stop) of the row; the first of them may lie inside its block
+    e = job[FIRST] + inside * job[LENGTH]
     low = (e >> 2) + part * CHUNK
     begin = max(i64(0), 4 * low - e)
-    stop = min(length, 4 * (low + CHUNK) - e)
-    values_at = start + (e + begin - 4 * low)
+    stop = min(job[LENGTH], 4 * (low + CHUNK) - e)
     by_x, by_out = example * job[EXAMPLE + BY_X], example * job[EXAMPLE + BY_OUT]
     by_keep, by_scale = example * job[EXAMPLE + BY_KEEP], example * job[EXAMPLE + BY_SCALE]
     for axis in range(job[AXES] - 1, -1, -1):
-        place = SLOTS + AXIS * axis
-        inside, index = divmod(inside, job[place])
-        by_x += index * job[place + 1 + BY_X]
-        by_out += index * job[place + 1 + BY_OUT]
-        by_keep += index * job[place + 1 + BY_KEEP]
-        by_scale += index * job[place + 1 + BY_SCALE]
-    along_x, along_out = job[ALONG + BY_X], job[ALONG + BY_OUT]
-    along_keep, along_scale = job[ALONG + BY_KEEP], job[ALONG + BY_SCALE]
+        slot = SLOTS + AXIS * axis
+        inside, index = divmod(inside, job[slot])
+        by_x += index * job[slot + 1 + BY_X]
+        by_out += index * job[slot + 1 + BY_OUT]
+        by_keep += index * job[slot + 1 + BY_KEEP]
+        by_scale += index * job[slot + 1 + BY_SCALE]
+    by_x, by_out = by_x + begin * job[ALONG + BY_X], by_out + begin * job[ALONG + BY_OUT]
+    by_keep, by_scale = by_keep + begin * job[ALONG + BY_KEEP], by_scale + begin * job[ALONG + BY_SCALE]
+    return stop - begin, e + begin - 4 * low, by_x, by_out, by_keep, by_scale
+
+
+@scalar
+def combine_piece(job: Any, piece: Any, values: Any, start: Any) -> Any:
+    """One piece, whose first block's values begin at `start`."""
+    count, skipped, by_x, by_out, by_keep, by_scale = place_of(job, piece)
+    start += skipped
     if job[KEEP] != 0:
         keep = at(job[KEEP], Bytes)
-        for i in range(stop - begin):
-            if keep[by_keep + (begin + i) * along_keep] == 0:
-                values[values_at + i] = left_alone()
+        for i in range(count):
+            if keep[by_keep + i * job[ALONG + BY_KEEP]] == 0:
+                values[start + i] = left_alone()
+    has_scale = i64(1) if job[SCALE] != 0 else i64(0)
     call(
         job[COMBINE],
         (
-            stop - begin,
-            address(values, values_at),
-            job[X] + (by_x + begin * along_x) * job[X_BYTES],
-            along_x,
-            job[OUT] + (by_out + begin * along_out) * job[X_BYTES],
-            along_out,
-            job[SCALE] + (by_scale + begin * along_scale) * job[SCALE_BYTES] if job[SCALE] != 0 else i64(0),
-            along_scale,
-            i64(1) if job[SCALE] != 0 else i64(0),
+            count,
+            address(values, start),
+            job[X] + by_x * job[X_BYTES],
+            job[ALONG + BY_X],
+            job[OUT] + by_out * job[X_BYTES],
+            job[ALONG + BY_OUT],
+            job[SCALE] + has_scale * by_scale * job[SCALE_BYTES],
+            job[ALONG + BY_SCALE],
+            has_scale,
         ),
     )
