@@ -11,6 +11,7 @@ from torch import Tensor
 
 from . import oracle
 from .kernels import gpu, launch
+from .kernels.pages import ask_for_huge_pages
 from .oracle import Static, address_stream
 from .streams.address import Address
 
@@ -37,6 +38,8 @@ def perturb(
             return target
         found = oracle.perturb(x, static, strength, address, scale, keep)
         return found if out is None and found.stride() == target.stride() else target.copy_(found)
+    if out is None:
+        ask_for_huge_pages(target)
     launch.run(task)
     return target
 

@@ -77,6 +77,22 @@ def call(typing: Any, address: Any, arguments: Any) -> Any:
     return types.void(types.int64, arguments), generate
 
 
+@intrinsic(prefer_literal=True)
+def prefetch(typing: Any, address: Any, for_writing: Any) -> Any:
+    """Ask for the cache line at this address, and go on. for_writing: 0 or 1."""
+    write = for_writing.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integer, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, integer, integer, integer])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        nearest, data = ir.Constant(integer, 3), ir.Constant(integer, 1)
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), ir.Constant(integer, write), nearest, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, for_writing), generate
+
+
 @intrinsic
 def bits_of(typing: Any, x: Any) -> Any:
     """scalar.bits_of."""

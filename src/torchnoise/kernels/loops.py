@@ -23,7 +23,7 @@ from typing import Any
 
 from numba import types
 
-from .instructions import address, at, call, select, stack, widest_vectors
+from .instructions import address, at, call, prefetch, select, stack, widest_vectors
 from .jobs import (
     ALONG,
     AXES,
@@ -61,6 +61,8 @@ Bytes, Words, Blocks = Pointer(types.uint8), Pointer(types.uint32), Pointer(type
 Floats, Doubles, Ints = Pointer(types.float32), Pointer(types.float64), Pointer(types.int64)
 ONE = f32(1.0)
 BYTES_4, BYTES_8, BYTES_16 = 4 * CHUNK, 8 * CHUNK, 16 * CHUNK
+PART = 64  # blocks between requests for memory
+LINE = 64  # bytes of a cache line
 
 prepare: Any = None  # of a source: what a block needs, from (strength, constant)
 block: Any = None  # of a source: four values from four words and what was prepared
@@ -162,17 +164,35 @@ def walk(begin: Any, end: Any, plan: Any) -> None:
                 held[taken], starts[taken] = piece, count
                 count, taken = count + size, taken + 1
             piece += 1
-        strength = at(job[STRENGTH], Floats)[0]
-        if strength != f32(0.0):
-            key = at(job[KEY], Ints)
-            constant = at(address(job, CONSTANT), Doubles)[0]
-            step = at(job[STEP], Ints)[0]
-            call(job[FILL], (values, words, blocks, numbers, count, step, key[0], key[1], strength, constant))
+        if at(job[STRENGTH], Floats)[0] != f32(0.0):
+            draw(job, held[0] - first_piece, values, words, blocks, numbers, count)
         else:
             for i in range(4 * count):
                 values[i] = left_alone()
         for t in range(taken):
             combine_piece(job, held[t] - first_piece, values, 4 * starts[t])
+
+
+@scalar
+def draw(job: Any, piece: Any, values: Any, words: Any, blocks: Any, numbers: Any, count: Any) -> Any:
+    """Fill the scratch, a part at a time, and ask for the memory that the values will meet in between.
+
+    That memory comes while the next values are drawn. Asked for all at once, it would keep the processor waiting.
+    """
+    key, step, strength = at(job[KEY], Ints), at(job[STEP], Ints)[0], at(job[STRENGTH], Floats)[0]
+    constant = at(address(job, CONSTANT), Doubles)[0]
+    _, _, by_x, by_out, _, _ = place_of(job, piece)
+    x, out = job[X] + by_x * job[X_BYTES], job[OUT] + by_out * job[X_BYTES]
+    in_one_stretch = job[ALONG + BY_X] == 1 and job[ALONG + BY_OUT] == 1
+    for first in range(0, count, PART):
+        size = min(PART, count - first)
+        if in_one_stretch:
+            for line in range(4 * first * job[X_BYTES], 4 * (first + size) * job[X_BYTES], LINE):
+                prefetch(x + line, 0)
+                prefetch(out + line, 1)
+        part = at(address(values, 4 * first), Floats)
+        at_blocks, at_numbers = at(address(blocks, first), Blocks), at(address(numbers, first), Words)
+        call(job[FILL], (part, words, at_blocks, at_numbers, size, step, key[0], key[1], strength, constant))
 
 
 @scalar
