@@ -46,7 +46,7 @@ cache. A *whole* draws the words (the faster way), transforms them and stores ou
 """
 BITS = f"""
 All builds give the same bits. The words and Box-Muller equal `torchnoise.streams`, also for words at the ends of the
-range, of quadrants and of octaves; only the sign of a zero is not compared. SHA-256 of {DRAWN} deviates; errors against
+range, of quadrants and of octaves. SHA-256 of {DRAWN} deviates; errors against
 the same function in float64.
 """
 quantile = np.vectorize(statistics.NormalDist().inv_cdf)
