@@ -83,7 +83,7 @@ def cnn() -> Iterator[Row]:
         "usual": stepper(behind(copy.deepcopy(model), nn.ReLU, 0.1), loss),
         "copy": stepper(behind(copy.deepcopy(model), nn.ReLU, 0.0), loss),
     }
-    yield from compare("CNN step, noise after each ReLU", steps, 1.10, 1.05, 31)
+    yield from compare("CNN step, noise after each ReLU", steps, 1.10, 1.05, 61)
 
 
 def linear() -> Iterator[Row]:
