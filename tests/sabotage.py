@@ -66,7 +66,7 @@ BREAKS = [
     Break("once: gradients", "at_optimizer.py", "if not self.runner.gradients_done:", "if True:", LAWS + "once.py::test_gradient_noise_enters_once_a_step"),
     Break("once: tied parameters", "sites/weight.py", "parameters = dict.fromkeys(p for _, _, p in chosen)", "parameters = [p for _, _, p in chosen]", LAWS + "once.py::test_a_tied_parameter_is_drawn_once"),
     Break("units: realised rms", "report.py", "math.sqrt(noise), snr", "math.sqrt(signal), snr", LAWS + "units.py::test_realised_rms_and_snr"),
-    Break("composition: compiled bits", "operation.py", "combine, batch_axis, first)\n    return perturb", "combine, batch_axis, first + 4)\n    return perturb", LAWS + "compile.py::test_compiled_equals_eager_in_one_graph[gaussian-activation]"),
+    Break("composition: compiled bits", "operation.py", "combine, batch_axis, first)\n    return perturb", "combine, batch_axis, first + 4)\n    return perturb", LAWS + "compile.py"),
     Break("composition: vmap", "operation.py", "value if axis is None else value.select(axis, i)", "value if axis is None else value.select(axis, 0)", "tests/kernels/test_operation.py"),
     Break("composition: one graph", "runner.py", "return Frame(clock, examples, arguments, self.host, start)", "frame = Frame(clock, examples, arguments, self.host, start); frame.calls = self.__dict__.setdefault('calls', frame.calls); return frame", LAWS + "compile.py::test_compiled_equals_eager_in_one_graph[gaussian_multiply-activation_input]"),
     Break("composition: GradScaler", "at_optimizer.py", 'self._noise(getattr(optimizer, "grad_scale", None))', "self._noise(None)", LAWS + "composition.py::test_grad_scaler[True]"),

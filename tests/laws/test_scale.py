@@ -9,6 +9,7 @@ import torch
 from cases import KINDS, Kind, at_identity, data, pair_name, same, sample_for
 
 import torchnoise as tn
+from torchnoise import oracle, perturb
 
 linear = pytest.mark.parametrize("kind", [k for k in KINDS if k.scale == "linear"], ids=pair_name)
 nested = pytest.mark.parametrize("kind", [k for k in KINDS if k.scale == "nested"], ids=pair_name)
@@ -26,6 +27,14 @@ def test_noise_is_strength_times_unit_noise(kind: Kind) -> None:
         s = torch.tensor(strength)
         assert same(kind.noise.draw(drawn, s).values, unit * s)
 
+    def by_kernel(strength: float) -> torch.Tensor:
+        static = oracle.Static(kind.noise, "replace", 0)
+        at = Address(torch.tensor([5, 6]), zero, torch.arange(3))
+        return perturb.perturb(torch.zeros(3, 1000), static, torch.tensor(strength), at)
+
+    for strength in (0.1, 0.3, 7.0):
+        assert same(by_kernel(strength), by_kernel(1.0) * torch.tensor(strength))
+
 
 @nested
 def test_hits_at_a_low_probability_are_hits_at_a_higher_one(kind: Kind) -> None:
@@ -41,6 +50,17 @@ def test_hits_at_a_low_probability_are_hits_at_a_higher_one(kind: Kind) -> None:
         assert (hit | ~before).all()
         assert abs(hit.double().mean() - p) < 4 * (p * (1 - p) / hit.numel()) ** 0.5 + 1e-9  # 4 sigma
         before = hit
+    if kind.whole_numbers:
+        return
+    x, before = torch.ones(3, 10_000), torch.zeros(3, 10_000, dtype=torch.bool)
+    static = oracle.Static(kind.noise, kind.noise.combine, 0)
+    for p in (0.01, 0.3, 0.6, 0.9):  # what runs: 1 stays 1, or grows where the mean is kept
+        at = Address(torch.tensor([5, 6]), zero, torch.arange(3))
+        out = perturb.perturb(x, static, torch.tensor(p), at)
+        hit = out < 1 if kind.noise.combine == "multiply" else out != 1
+        assert (hit | ~before).all()
+        assert abs(hit.double().mean() - p) < 4 * (p * (1 - p) / hit.numel()) ** 0.5
+        before = hit
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=pair_name)
@@ -55,7 +75,6 @@ def test_strength_zero_is_x_itself(kind: Kind) -> None:
         x[0, :4] = torch.tensor([-0.0, 0.0, float("inf"), float("nan")])
     assert same(at_identity(noise, x), x)
 
-    from torchnoise import oracle, perturb
     from torchnoise.streams import Address
 
     zero = torch.zeros((), dtype=torch.int64)
