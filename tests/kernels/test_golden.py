@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +72,26 @@ def test_the_stream_is_what_it_was(name: str, form: Callable) -> None:
     stored = table()
     changed = [title for title, one in cases(name) if stored[title] != digest(form(one))]
     assert changed == []
+
+
+OLDER = {  # processors that an x86-64 with AVX512 can stand in for
+    "SSE2": ("x86-64", "+sse2"),
+    "AVX2": ("haswell", "+sse4.2,+popcnt,+avx,+avx2,+fma,+bmi,+bmi2,+f16c"),
+}
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="compiles for x86-64")
+@pytest.mark.parametrize("name", OLDER)
+def test_older_processors_have_the_same_bits(name: str) -> None:
+    """The kernels, compiled anew for other instruction sets. Broken on purpose: fast-math, which fuses and reorders."""
+    processor, features = OLDER[name]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__, "-k", "stream and kernel"],
+        env={**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": features},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout[-3000:]
 
 
 def test_the_table_is_whole() -> None:

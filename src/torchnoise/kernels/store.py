@@ -50,6 +50,7 @@ def _surroundings() -> bytes:
     found.update((Path(__file__).parents[1] / "streams" / "normal.py").read_bytes())  # the polynomials
     parts = [version("numba"), version("llvmlite"), sys.version, binding.get_default_triple()]
     parts += [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
+    parts += [os.environ.get(f"NUMBA_CPU_{what}", "") for what in ("NAME", "FEATURES")]  # a processor chosen by hand
     for part in parts:
         found.update(part.encode() + b"\0")
     return found.digest()
