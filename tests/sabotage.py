@@ -57,6 +57,7 @@ BREAKS = [
     Break("memory: weights", "redraw.py", "drawn = known.get(_memory(saved))", "drawn = None", LAWS + "memory.py::test_noisy_weights_are_not_kept"),
     Break("memory: weights saved often", "redraw.py", "drawn.saved += 1", "drawn.saved = 1", LAWS + "memory.py::test_a_weight_that_is_saved_often_is_drawn_once"),
     Break("memory: changed operands", "inject.py", "!= ctx.versions:", "== 0:", "tests/kernels/test_operation.py"),
+    Break("memory: changes in place", "perturb.py", "if not tensor.is_inference():", "if False:", "tests/test_bad_input.py::test_a_change_in_place_is_seen_by_autograd"),
     Break("masks: padding", "kernels/loops.py", "if job[KEEP] != 0:", "if False:", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian]"),
     Break("masks: true lengths", "noise.py", "(wide, call.keep, call.batch_axis)", "(wide, None, call.batch_axis)", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian_rms]"),
     Break("masks: special tokens", "sites/input.py", "if self.special:", "if False:", LAWS + "masks.py::test_tokens_spare_special_ids_and_padding"),

@@ -302,3 +302,53 @@ def test_sparse_gradients() -> None:
     with pytest.raises(TypeError, match="sparse gradient"):
         optimizer.step()
     noise.detach()
+
+
+def test_noisy_says_what_it_takes() -> None:
+    """One line for each, naming what and what is allowed."""
+    x, at, noise = torch.zeros(4, 5), tn.address(examples=4), tn.Gaussian(0.1)
+    wanted = torch.zeros(4, 5, requires_grad=True)
+    for error, line, call in (
+        (TypeError, "x is list", lambda: tn.noisy([1.0], noise, at)),
+        (TypeError, "noise is 0.1, allowed", lambda: tn.noisy(x, 0.1, at)),
+        (TypeError, "use tn.attach", lambda: tn.noisy(x, tn.FGSM(0.1), at)),
+        (TypeError, "use tn.attach", lambda: tn.noisy(x, tn.Gaussian(1.0, relative_to=tn.Learned(0.1)), at)),
+        (TypeError, "at is int", lambda: tn.noisy(x, noise, 3)),
+        (TypeError, "keep is torch.float32", lambda: tn.noisy(x, noise, at, keep=torch.ones(4, 1))),
+        (ValueError, "strength is -1.0", lambda: tn.noisy(x, noise, at, strength=-1.0)),
+        (ValueError, "strength is nan", lambda: tn.noisy(x, noise, at, strength=float("nan"))),
+        (ValueError, "strength is 1.5", lambda: tn.noisy(x, tn.Bernoulli(0.1), at, strength=1.5)),
+        (ValueError, "does not hold the address's 3 examples", lambda: tn.noisy(x, noise, tn.address(examples=3))),
+        (ValueError, "batch_axis is 2", lambda: tn.noisy(x, noise, at, batch_axis=2)),
+        (ValueError, "out is", lambda: tn.noisy(x, noise, at, out=torch.zeros(4, 6))),
+        (ValueError, "several elements of out", lambda: tn.noisy(x, noise, at, out=torch.zeros(4, 1).expand(4, 5))),
+        (ValueError, "no gradients flow into out", lambda: tn.noisy(wanted, noise, at, out=x)),
+        (ValueError, "no gradients flow into out", lambda: tn.noisy(x, noise, at, out=wanted)),
+        (ValueError, "step is 1.5", lambda: tn.address(step=1.5)),
+        (ValueError, "step is -1", lambda: tn.address(step=-1)),
+        (ValueError, "examples is -1", lambda: tn.address(examples=-1)),
+    ):
+        with pytest.raises(error, match=line):
+            call()
+
+
+def test_a_change_in_place_is_seen_by_autograd() -> None:
+    """Kernels write past torch: whoever saved the tensor must hear. Broken on purpose: `_changed` that does nothing."""
+    x, w = torch.ones(4), torch.ones(4, requires_grad=True)
+    loss = (x * w).sum()
+    tn.noisy(x, tn.Gaussian(0.1), tn.address(), out=x)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_an_expanded_gradient_is_refused() -> None:
+    """Its elements share one place: torch says so, and nothing is written twice."""
+    model = torch.nn.Linear(3, 3, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with tn.attach(model, tn.Injection(tn.Gaussian(0.1), at=tn.Gradients()), optimizer=optimizer):
+        for step in range(2):  # the first step's gradient is measured for the report, the second's is not
+            model.weight.grad = torch.ones(3, 3) if step == 0 else torch.ones(3, 1).expand(3, 3)
+            if step == 0:
+                optimizer.step()
+        with pytest.raises(RuntimeError, match="single memory location"):
+            optimizer.step()

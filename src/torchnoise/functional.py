@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from .errors import check_number
 from .noise import Call, Noise, RandomNoise
 from .oracle import Static
 from .perturb import perturb
@@ -42,13 +43,15 @@ def address(
         examples: how many examples a tensor has, numbered from 0, or their numbers (int64 [B]). 1: all is one example.
 
     Raises:
-        ValueError: a step outside its range.
+        ValueError: a step outside its range; a negative number of examples.
 
     >>> address(seed=3, step=7, examples=2).examples
     tensor([0, 1])
     """
-    if not 0 <= step < 2**32:
-        raise ValueError(f"address: step is {step}, allowed: 0 to 2^32 - 1")
+    if not (isinstance(step, int) and 0 <= step < 2**32):
+        raise ValueError(f"address: step is {step!r}, allowed: a whole number from 0 to 2^32 - 1")
+    if isinstance(examples, int) and examples < 0:
+        raise ValueError(f"address: examples is {examples}, allowed: a number from 0, or their numbers as a tensor")
     key = torch.tensor(key_words(subkey(seed, path, "", pass_)), dtype=torch.int64, device=device)
     numbers = torch.arange(examples, device=device) if isinstance(examples, int) else examples.to(device, torch.int64)
     return Address(key, torch.tensor(step, device=device), numbers)
@@ -79,7 +82,9 @@ def noisy(
     Gradients flow to x, and noise is drawn again in backward instead of being stored.
 
     Raises:
-        ValueError: a batch axis that does not hold the examples; an `out` that does not fit.
+        TypeError: what is no tensor, noise that is not drawn, no address, a mask that is not bool.
+        ValueError: a strength outside its range; a batch axis that does not hold the examples; an `out` that does not
+            fit, or gradients wanted with it.
 
     >>> import torchnoise as tn
     >>> x = torch.zeros(2, 3)
@@ -89,6 +94,7 @@ def noisy(
     >>> torch.equal(both[1:], second)
     True
     """
+    _check(x, noise, at, keep)
     if x.dim() == 0:
         batch_axis = None
     if batch_axis is not None:
@@ -103,6 +109,7 @@ def noisy(
             )
     value = noise.strength if strength is None else strength
     if not isinstance(value, Tensor):
+        check_number("noisy: strength", value, 0.0, noise.largest)
         value = number(value, x.device)
     elif value.dim():
         raise ValueError(f"noisy: strength has shape {tuple(value.shape)}, allowed: a number, a tensor without axes")
@@ -111,8 +118,9 @@ def noisy(
     call = Call(at, value, keep, batch_axis, "noisy")
     if out is None:
         return noise.inject(x, call)
-    if not isinstance(noise, RandomNoise):
-        raise ValueError(f"noisy: {noise} cannot write into out")
+    assert isinstance(noise, RandomNoise)
+    if torch.is_grad_enabled() and (x.requires_grad or out.requires_grad):
+        raise ValueError("noisy: no gradients flow into out, allowed: torch.no_grad() around it, or no out")
     if out.shape != x.shape or out.dtype != x.dtype or out.device != x.device:
         raise ValueError(
             f"noisy: out is {out.dtype} {tuple(out.shape)} on {out.device}, "
@@ -124,6 +132,20 @@ def noisy(
     with torch.no_grad():
         source = _apart(x, out)
         return perturb(source, Static(noise, noise.combine, batch_axis), value, at, noise.scale(x, call), keep, out)
+
+
+def _check(x: Tensor, noise: Noise, at: Address, keep: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"noisy: x is {type(x).__name__}, allowed: a tensor")
+    if not isinstance(noise, RandomNoise) or not (noise.relative_to is None or isinstance(noise.relative_to, str)):
+        raise TypeError(
+            f"noisy: noise is {noise}, allowed: a noise that is drawn, such as tn.Gaussian(0.1); for adversarial and "
+            "learned noise use tn.attach"
+        )
+    if not isinstance(at, Address):
+        raise TypeError(f"noisy: at is {type(at).__name__}, allowed: what tn.address() gives")
+    if keep is not None and keep.dtype is not torch.bool:
+        raise TypeError(f"noisy: keep is {keep.dtype}, allowed: torch.bool, True where noise may enter")
 
 
 def _overlaps_itself(out: Tensor) -> bool:

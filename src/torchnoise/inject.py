@@ -15,7 +15,8 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from . import operation
 from .combine import COMBINES
-from .oracle import Static, address_stream, compute_dtype
+from .gradients import grad_of_scale, grad_of_x, kept_x
+from .oracle import Static, address_stream
 from .perturb import perturb
 from .streams.address import Address
 
@@ -56,31 +57,6 @@ def inject(
     return perturb(x, static, strength, address, scale, keep)
 
 
-def scale_of_backward(combine: str, scale: Tensor | None) -> Tensor | None:
-    """The scale, where the gradient with respect to x depends on it."""
-    backward = COMBINES[combine].backward
-    return scale if backward is not None and COMBINES[backward].scaled else None
-
-
-def grad_of_scale(
-    grad: Tensor,
-    x: Tensor | None,
-    scale: Tensor,
-    static: Static,
-    strength: Tensor,
-    address: Address,
-    keep: Tensor | None,
-) -> Tensor:
-    """The gradient with respect to scale: grad (times x, for multiply) times what was drawn, where noise entered."""
-    dtype = compute_dtype(grad.dtype)
-    nothing = torch.zeros_like(grad, dtype=dtype)
-    drawn = inject(nothing, static._replace(combine="replace"), strength, address, None, keep)
-    each = grad.to(dtype) * drawn
-    if x is not None:
-        each = each * x
-    return each.sum_to_size(scale.shape).to(scale.dtype)
-
-
 def _versions(*tensors: Tensor | None) -> tuple[int, ...]:
     return tuple(0 if t is None or t.is_inference() else t._version for t in tensors)
 
@@ -96,7 +72,7 @@ class InjectInto(torch.autograd.Function):
         backward = COMBINES[static.combine].backward
         if backward is not None:
             strength, address, scale, keep = how
-            scale = scale_of_backward(static.combine, scale)
+            scale = scale if COMBINES[backward].scaled else None
             ctx.again = static._replace(combine=backward), strength, address, scale, keep
             ctx.versions = _versions(strength, *address, scale, keep)
         return perturb(x, static, *how)
@@ -137,22 +113,21 @@ class Inject(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         x, scale, strength, keep, key, step, examples, how = inputs
-        learns = scale is not None and scale.requires_grad
-        ctx.static, ctx.learns = how.static, learns
-        kept_x = x if learns and COMBINES[how.static.combine].needs_x else None
-        ctx.save_for_backward(kept_x, scale, strength, keep, key, step, examples)
+        ctx.static = how.static
+        x = kept_x(x, scale, how.static.combine)
+        ctx.save_for_backward(x, scale, strength, keep, key, step, examples)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, strength, keep, key, step, examples = ctx.saved_tensors
         address, static = Address(key, step, examples), ctx.static
-        backward = COMBINES[static.combine].backward
-        grad_x, grad_scale = grad, None
-        if backward is not None and ctx.needs_input_grad[0]:
-            of_x = scale_of_backward(static.combine, scale)
-            grad_x = inject(grad, static._replace(combine=backward), strength, address, of_x, keep)
-        if ctx.learns:
-            grad_scale = grad_of_scale(grad, x, scale, static, strength, address, keep)
+
+        def again(t: Tensor, combine: str, scale: Tensor | None) -> Tensor:
+            return inject(t, static._replace(combine=combine), strength, address, scale, keep)
+
+        wants_x, wants_scale = ctx.needs_input_grad[:2]
+        grad_x = grad_of_x(grad, scale, static.combine, again) if wants_x else None
+        grad_scale = grad_of_scale(grad, x, scale, again) if wants_scale else None
         return grad_x, grad_scale, None, None, None, None, None, None
 
     @staticmethod

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .combine import COMBINES
-from .oracle import Static, compute_dtype
+from .gradients import grad_of_scale, grad_of_x, kept_x
+from .oracle import Static
 from .perturb import perturb
 from .streams.address import Address
 
@@ -73,25 +73,20 @@ def _(x: Tensor, *rest: Any) -> Tensor:
 
 def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
     x, scale, strength, keep, key, step, examples, *static = inputs
-    learns = scale is not None and scale.requires_grad
-    kept_x = x if learns and COMBINES[static[1]].needs_x else None
-    ctx.static, ctx.learns = static, learns
-    ctx.save_for_backward(kept_x, scale, strength, keep, key, step, examples)
+    ctx.static = static
+    ctx.save_for_backward(kept_x(x, scale, static[1]), scale, strength, keep, key, step, examples)
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, scale, *moving = ctx.saved_tensors
     noise, combine, *place = ctx.static
-    backward = COMBINES[combine].backward
-    grad_x, grad_scale = grad, None
-    if backward is not None:
-        grad_x = _inject(grad, scale if COMBINES[backward].scaled else None, *moving, noise, backward, *place)
-    if ctx.learns:
-        dtype = compute_dtype(grad.dtype)
-        nothing = torch.zeros_like(grad, dtype=dtype)
-        each = grad.to(dtype) * _inject(nothing, None, *moving, noise, "replace", *place)
-        each = each if x is None else each * x
-        grad_scale = each.sum_to_size(scale.shape).to(scale.dtype)
+
+    def again(t: Tensor, combine: str, scale: Tensor | None) -> Tensor:
+        return _inject(t, scale, *moving, noise, combine, *place)
+
+    wants_x, wants_scale = ctx.needs_input_grad[:2]
+    grad_x = grad_of_x(grad, scale, combine, again) if wants_x else None
+    grad_scale = grad_of_scale(grad, x, scale, again) if wants_scale else None
     return grad_x, grad_scale, *[None] * 9
 
 

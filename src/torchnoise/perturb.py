@@ -1,7 +1,7 @@
 """The one operation under every random noise: out = combine(x, scale * source(address)), by the fastest means there is.
 
-Which means are taken never changes a bit: kernels/ on CPUs and NVIDIA GPUs, for the dtypes and
-noises that they know; the oracle elsewhere.
+Which means are taken never changes a bit: kernels/ on CPUs and NVIDIA GPUs, for the dtypes and noises that they
+know; the oracle elsewhere.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def perturb(
     target = torch.empty_like(x) if out is None else out
     if x.numel() == 0:
         return target
+    if out is not None:
+        _changed(out)
     task = launch.task(x, target, static, strength, address, scale, keep)
     if task is None:
         if _on_gpu(x, target, static, strength, address, scale, keep):
@@ -74,8 +76,13 @@ def perturb_later(
     """x itself, which will have its noise when the jobs kept in `together` have run."""
     task = launch.task(x, x, static, strength, address, scale, keep) if x.numel() else None
     if task is None:
-        if x.numel() and _on_gpu(x, x, static, strength, address, scale, keep):
-            return x
-        return x.copy_(oracle.perturb(x, static, strength, address, scale, keep))
+        return perturb(x, static, strength, address, scale, keep, out=x)
+    _changed(x)
     together.add(task)
     return x
+
+
+def _changed(tensor: Tensor) -> None:
+    """Tell autograd of a change in place that torch did not make, so that whoever saved the tensor hears of it."""
+    if not tensor.is_inference():
+        torch.autograd.graph.increment_version(tensor)

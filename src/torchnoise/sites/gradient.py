@@ -72,7 +72,8 @@ def noise_gradient(
         return noised if grad_scale is None else noised * grad_scale
 
     plain = not is_sharded(grad) and grad_scale is None and isinstance(point.injection.noise, RandomNoise)
-    if plain and not point.runner.meter.due(point.index, point.runner.step):
+    # a contiguous gradient has room for each element; others are copied into, where torch refuses expanded ones
+    if plain and grad.is_contiguous() and not point.runner.meter.due(point.index, point.runner.step):
         with torch.no_grad():
             point(frame, grad, batch_axis=None, per_call=False, together=together)
         return
