@@ -20,13 +20,14 @@ class Kind:
     """One kind of noise. scale: what the law of scale says of it.
 
     "linear": the noise at strength s is s times the unit noise. "nested": elements hit at p1 are hit at p2 > p1.
-    None: neither (an adversarial direction, a draw that replaces everything).
+    None: neither (an adversarial direction, a draw that replaces everything, a strength that enters otherwise).
     """
 
     name: str
     noise: Noise
     scale: str | None = "linear"
     whole_numbers: bool = False
+    alone: bool = True  # an element is drawn from its own words, so any slice of an example can be
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,23 @@ KINDS = [
     Kind("uniform", tn.Uniform(0.3)),
     Kind("uniform_rms", tn.Uniform(0.3, relative_to="rms")),
     Kind("uniform_multiply", tn.Uniform(0.3, combine="multiply")),
+    Kind("gaussian_max", tn.Gaussian(0.1, relative_to="max")),
+    Kind("gaussian_size", tn.Gaussian(0.5, relative_to="size")),
+    Kind("gaussian_l2", tn.Gaussian(0.5, relative_to="l2")),
+    Kind("gaussian_snr", tn.Gaussian(1.0, relative_to=tn.SNR(10))),
+    Kind("uniform_linf", tn.Uniform(0.3, relative_to="linf")),
+    Kind("laplace", tn.Laplace(0.3)),
+    Kind("laplace_snr", tn.Laplace(1.0, relative_to=tn.SNR(10))),
+    Kind("student_t", tn.StudentT(0.3, df=4)),
+    Kind("rademacher", tn.Rademacher(0.3)),
+    Kind("speckle", tn.Speckle(0.3)),
+    Kind("gaussian_dropout", tn.GaussianDropout(0.3), scale=None),
+    Kind("gaussian_dropout_add", tn.GaussianDropout(0.3, combine="add", relative_to="abs"), scale=None),
+    Kind("log_normal", tn.LogNormal(0.3), scale=None),
+    Kind("poisson", tn.Poisson(0.3), scale=None),
+    Kind("pink", tn.Colored(0.3, "pink"), alone=False),
+    Kind("salt_and_pepper", tn.SaltAndPepper(0.3, low=-2.5, high=2.5), scale="nested"),
+    Kind("salt_and_pepper_max", tn.SaltAndPepper(0.3, low=-1.0, high=0.9, relative_to="max"), scale="nested"),
     Kind("bernoulli_multiply", tn.Bernoulli(0.3), scale="nested"),
     Kind("bernoulli_add", tn.Bernoulli(0.3, combine="add", value=0.5), scale="nested"),
     Kind("bernoulli_replace", tn.Bernoulli(0.3, combine="replace", value=0.5), scale="nested"),

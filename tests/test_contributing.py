@@ -30,8 +30,8 @@ def test_the_source_of_the_worked_example_keeps_the_laws() -> None:
 
     x = torch.zeros(8, 1000)
     drawn = at_identity(kind.noise, x)
-    assert set(drawn.unique().tolist()) == {torch.tensor(0.3).item(), torch.tensor(-0.3).item()}
-    assert abs(drawn.sign().mean()) < 4 / x.numel() ** 0.5
+    assert 0.29 < drawn.abs().max() < 0.3
+    assert abs(drawn.mean()) < 4 * 0.3 / (6 * x.numel()) ** 0.5  # 4 sigma
 
     with tn.attach(nn.Identity(), tn.Injection(kind.noise, at=tn.Inputs())) as noise:
         assert same(torch.cat([noise.model(x[:3]), noise.model(x[3:])]), drawn)

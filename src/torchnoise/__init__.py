@@ -19,6 +19,8 @@ from .errors import NoEffectWarning as NoEffectWarning
 from .functional import address as address
 from .functional import noisy as noisy
 from .learned import Learned as Learned
+from .magnitudes import SNR as SNR
+from .magnitudes import RunningStd as RunningStd
 from .nn.swap import Swapped as Swapped
 from .nn.swap import faster_dropout as faster_dropout
 from .plan import Injection as Injection
@@ -39,7 +41,17 @@ from .sites import Inputs as Inputs
 from .sites import Tokens as Tokens
 from .sites import Weights as Weights
 from .sources import Bernoulli as Bernoulli
+from .sources import Colored as Colored
+from .sources import Custom as Custom
 from .sources import Gaussian as Gaussian
+from .sources import GaussianDropout as GaussianDropout
+from .sources import Laplace as Laplace
+from .sources import LogNormal as LogNormal
+from .sources import Poisson as Poisson
+from .sources import Rademacher as Rademacher
+from .sources import SaltAndPepper as SaltAndPepper
+from .sources import Speckle as Speckle
+from .sources import StudentT as StudentT
 from .sources import Uniform as Uniform
 
 __version__ = "0.1.0"

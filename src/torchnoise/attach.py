@@ -126,9 +126,8 @@ class Attachment:
         for injection in plan:
             wiring.install(injection)
         for point in wiring.points:
-            magnitude = point.injection.noise.relative_to
-            if magnitude is not None and not isinstance(magnitude, str):
-                point.memory["learned"] = magnitude.parameter(model)
+            if point.injection.noise.magnitude is not None:
+                point.memory.update(point.injection.noise.magnitude.begin(model))
         self._runner.start(wiring)
         # nothing outside this object was touched so far: a plan that does not fit leaves no trace
         self._at_optimizer = AtOptimizer(self._runner, wiring, optimizer)
@@ -254,6 +253,11 @@ class Attachment:
     def _learned(self) -> dict[str, nn.Parameter]:
         return {f"{p.path}|{p.role}": p.memory["learned"] for p in self._runner.points if "learned" in p.memory}
 
+    def _measured(self) -> dict[str, dict[str, Any]]:
+        """What magnitudes remember, other than parameters: tensors by name."""
+        kept = {f"{p.path}|{p.role}": p.memory for p in self._runner.points}
+        return {place: memory for place, memory in kept.items() if memory and "learned" not in memory}
+
     # -- stop and go on -----------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -265,6 +269,7 @@ class Attachment:
             "running": self._runner.numbers(),
             "sites": self._runner.keys.by_place(),
             "learned": {place: scale.detach().clone() for place, scale in self._learned().items()},
+            "measured": {place: {k: v.clone() for k, v in kept.items()} for place, kept in self._measured().items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -291,6 +296,8 @@ class Attachment:
         with torch.no_grad():
             for place, scale in self._learned().items():
                 scale.copy_(state["learned"][place])
+        for place, kept in self._measured().items():
+            kept.update({k: v.clone() for k, v in state.get("measured", {}).get(place, {}).items()})
         self._runner.go_to(state["step"], state["running"])
 
     def detach(self) -> None:

@@ -74,6 +74,7 @@ def enter(
             point.scratch,
             scale,
             together,
+            frame.repeats is not None,
         ),
     )
     if together is not None:

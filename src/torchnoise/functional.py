@@ -137,10 +137,11 @@ def noisy(
 def _check(x: Tensor, noise: Noise, at: Address, keep: Tensor | None) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"noisy: x is {type(x).__name__}, allowed: a tensor")
-    if not isinstance(noise, RandomNoise) or not (noise.relative_to is None or isinstance(noise.relative_to, str)):
+    drawn = isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again)
+    if not drawn:
         raise TypeError(
             f"noisy: noise is {noise}, allowed: a noise that is drawn, such as tn.Gaussian(0.1); for adversarial and "
-            "learned noise use tn.attach"
+            "learned noise, and for what remembers, use tn.attach"
         )
     if not isinstance(at, Address):
         raise TypeError(f"noisy: at is {type(at).__name__}, allowed: what tn.address() gives")

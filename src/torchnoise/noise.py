@@ -9,21 +9,17 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
 
-from .combine import COMBINES, Draw
+from .combine import Draw
 from .errors import check_number, nearest
 from .inject import inject
 from .kernels import Kernel, Together
-from .magnitudes import MAGNITUDES
+from .magnitudes import MAGNITUDES, Magnitude
 from .operation import token_of
-from .oracle import Static, Stream, address_stream, compute_dtype
+from .oracle import Signal, Static, Stream, address_stream
 from .perturb import perturb_later
 from .streams.address import Address
-
-if TYPE_CHECKING:
-    from .learned import Learned
 
 
 @dataclass
@@ -36,7 +32,8 @@ class Call:
     number: which call in this forward; start: how many examples of the step came before;
     memory, scratch: what its noise keeps there for good, or for a step;
     scale: what the strength is relative to, where the site knows it and the noise does not;
-    together: given where the tensor itself shall change, without gradients, as late as these jobs run.
+    together: given where the tensor itself shall change, without gradients, as late as these jobs run;
+    repeats: whether this forward was run before, and is repeated for backward.
     """
 
     address: Address
@@ -52,6 +49,7 @@ class Call:
     scratch: dict[str, Any] = field(default_factory=dict)
     scale: Tensor | None = None
     together: Together | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,19 +58,18 @@ class Noise(ABC):
 
     strength: float
     _: KW_ONLY
-    relative_to: str | Learned | None = None
+    relative_to: str | Magnitude | None = None
     combine: str = "add"
 
     allowed: ClassVar[tuple[str, ...]] = ("add", "multiply", "replace")
     largest: ClassVar[float] = 3.4028234663852886e38  # of float32
     has_hits: ClassVar[bool] = False  # whether only some elements are touched
+    scales_linearly: ClassVar[bool] = True  # whether the noise is proportional to its strength
     unit_of_strength: ClassVar[str] = "sigma"
 
     def __post_init__(self) -> None:
         name = type(self).__name__
         check_number(f"{name}: strength", self.strength, 0.0, self.largest)
-        if self.has_hits and self.combine == "multiply" and not isinstance(self.relative_to, str | None):
-            raise ValueError(f"{name}: under 'multiply' its strength is a probability, which Learned cannot scale")
         if self.combine not in self.allowed:
             raise ValueError(f"{name}: combine is {self.combine!r}, allowed: {', '.join(map(repr, self.allowed))}")
         if isinstance(self.relative_to, str):
@@ -81,17 +78,34 @@ class Noise(ABC):
                     f"{name}: relative_to is {self.relative_to!r}; {nearest(self.relative_to, MAGNITUDES)}"
                     " (None for absolute)"
                 )
-            if not COMBINES[self.combine].takes_scale:
-                raise ValueError(f"{name}: combine={self.combine!r} is relative to x already; leave relative_to out")
+        elif not isinstance(self.relative_to, Magnitude | None):
+            raise TypeError(
+                f"{name}: relative_to is {self.relative_to!r}, allowed: None, {', '.join(map(repr, MAGNITUDES))}, "
+                "or a magnitude such as SNR(20)"
+            )
+        if self.magnitude is not None:
+            self.magnitude.check(self)
+
+    @property
+    def magnitude(self) -> Magnitude | None:
+        """What the strength is relative to, as a value; None where it is absolute."""
+        return MAGNITUDES[self.relative_to] if isinstance(self.relative_to, str) else self.relative_to
 
     @property
     def unit(self) -> str:
         """The strength's unit in words, for tables: what sigma is relative to."""
-        relative = {None: "absolute", "abs": "of |x|", "rms": "of rms(x)", "std": "of std(x)"}
         if self.combine == "multiply":
             return f"{self.unit_of_strength}, factor"
-        where = self.relative_to if self.relative_to is None or isinstance(self.relative_to, str) else "learned"
-        return f"{self.unit_of_strength}, {relative.get(where, 'learned')}"
+        return f"{self.unit_of_strength}, {'absolute' if self.magnitude is None else self.magnitude.words}"
+
+    @property
+    def of_one_element(self) -> bool:
+        """Whether an element's noise depends on nothing but the element: not on others of its example."""
+        return self.magnitude is None or self.magnitude.of_one_element
+
+    def unit_std(self) -> float | None:
+        """The standard deviation of the drawn noise at strength 1; None where there is none, or none is known."""
+        return None
 
     @abstractmethod
     def inject(self, x: Tensor, call: Call) -> Tensor:
@@ -113,13 +127,7 @@ class Noise(ABC):
         """m(x), what the strength is relative to; None where it is absolute."""
         if call.scale is not None:
             return call.scale
-        if self.relative_to is None:
-            return None
-        if not isinstance(self.relative_to, str):
-            return self.relative_to.scale_for(call, x)
-        with torch.no_grad():
-            wide = x.detach().to(compute_dtype(x.dtype))
-            return MAGNITUDES[self.relative_to](wide, call.keep, call.batch_axis)
+        return None if self.magnitude is None else self.magnitude.scale_for(x, call, self)
 
     def __str__(self) -> str:
         shown = [f"{self.strength:g}"]
@@ -141,12 +149,18 @@ class RandomNoise(Noise):
     if TYPE_CHECKING:
         token: ClassVar[str]
 
-    @abstractmethod
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         """From random words to a draw: int64 [..., 4] -> values (and hits) of the same shape.
 
         Additive kinds return exactly strength times their unit noise, in float32.
         """
+        raise NotImplementedError(f"{type(self).__name__} has neither draw nor draw_for")
+
+    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
+        """From random words to a draw in the tensor's shape, for sources that look at the tensor."""
+        drawn = self.draw(words, strength)
+        values = drawn.values if drawn.values.dim() == 0 else signal.lay_out(drawn.values)
+        return Draw(values, None if drawn.hit is None else signal.lay_out(drawn.hit), drawn.gain)
 
     def kernel(self, combine: str) -> Kernel | None:
         """The same draw for compiled loops, to the last bit (kernels/scalar.py), under one of combine.py's names.

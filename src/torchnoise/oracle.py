@@ -22,6 +22,20 @@ Stream = Callable[[Address, int, int], Tensor]
 address_stream: Stream = words
 
 
+class Signal(NamedTuple):
+    """What a source may see of the tensor that its noise enters.
+
+    x, keep: the tensor, and where noise may enter (bool, expandable to x; None: everywhere);
+    batch_axis, first: as in Static; lay_out: [B, blocks, 4] of any dtype -> x's shape.
+    """
+
+    x: Tensor
+    keep: Tensor | None
+    batch_axis: int | None
+    first: int
+    lay_out: Callable[[Tensor], Tensor]
+
+
 class Static(NamedTuple):
     """What is fixed when a graph is traced: the noise, how it meets x, where x has its examples, its first element."""
 
@@ -52,22 +66,20 @@ def lay_out(blocks: Tensor, shape: torch.Size, batch_axis: int | None, first: in
     return flat.reshape([shape[batch_axis], *rest]).movedim(0, batch_axis)
 
 
-def draw(x: Tensor, static: Static, strength: Tensor, address: Address) -> Draw:
+def draw(x: Tensor, static: Static, strength: Tensor, address: Address, keep: Tensor | None = None) -> Draw:
     """What a noise draws at `address` for the tensor x, in x's shape."""
     noise, _, batch_axis, first, stream = static
     examples = 1 if batch_axis is None else address.examples.shape[0]
     count = x.numel() // examples if examples else 0
-    drawn = noise.draw(stream(address, count, first), strength)
-    values = drawn.values if drawn.values.dim() == 0 else lay_out(drawn.values, x.shape, batch_axis, first)
-    hit = None if drawn.hit is None else lay_out(drawn.hit, x.shape, batch_axis, first)
-    return Draw(values, hit, drawn.gain)
+    signal = Signal(x, keep, batch_axis, first, lambda blocks: lay_out(blocks, x.shape, batch_axis, first))
+    return noise.draw_for(signal, stream(address, count, first), strength)
 
 
 def perturb(
     x: Tensor, static: Static, strength: Tensor, address: Address, scale: Tensor | None, keep: Tensor | None
 ) -> Tensor:
     """x with a draw, and x's own bits where strength is 0 or keep is False. Rounded once, to x's dtype."""
-    drawn = draw(x, static, strength, address)
+    drawn = draw(x, static, strength, address, keep)
     wide = x.to(compute_dtype(x.dtype)) if x.is_floating_point() else x
     combine = COMBINES[static.combine]
     out = combine.forward(wide, drawn, scale).to(x.dtype)

@@ -67,6 +67,9 @@ class Runner:
         self._say_what_never_ran()
         if self.step >= MAX_STEP:
             raise OverflowError(f"step {self.step}: addresses hold steps up to {MAX_STEP}")
+        for point in self.points:
+            if point.injection.noise.magnitude is not None:
+                point.injection.noise.magnitude.end_step(point.memory, point.scratch)
         self.go_to(self.step + 1)
 
     def go_to(self, step: int, numbers: dict[str, int] | None = None) -> None:

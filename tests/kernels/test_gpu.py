@@ -113,7 +113,14 @@ def compile_for(capability: int, noises: list[RandomNoise]) -> None:
             address = at(1 if batch_axis is None else x.shape[batch_axis])
             functions = gpu._functions(source.prepare, source.block, source.combine, dtype)
             lie = rows(x.shape, batch_axis, len(address.examples), strides)
-            gpu._launch((x, x, None, None, torch.tensor(0.3), *address), functions, lie, 0, jobs.float_bits(0.5))
+            gpu._launch(
+                (x, x, None, None, torch.tensor(0.3), *address),
+                functions,
+                lie,
+                0,
+                jobs.float_bits(0.5),
+                jobs.float_bits(0.0),
+            )
     finally:
         gpu_kernel.perturb = kernel
     for code in codes:
@@ -292,8 +299,9 @@ def test_what_it_cannot_do() -> None:
 
 
 @scalar
-def _prepare(strength, constant):
-    return f32(constant)
+def _prepare(strength, constants):
+    first, _ = constants
+    return f32(first)
 
 
 @scalar

@@ -16,7 +16,7 @@ from torchnoise.kernels import combine, dtypes, normal, scalar
 from torchnoise.kernels.philox import philox
 from torchnoise.noise import RandomNoise
 from torchnoise.streams import philox as oracle_philox
-from torchnoise.streams.normal import _cos_sin, _radius
+from torchnoise.streams.normal import _radius, cos_sin
 from torchnoise.streams.normal import normal as oracle_normal
 
 u32, f32, f64 = np.uint32, np.float32, np.float64
@@ -103,7 +103,7 @@ def test_cos_sin() -> None:
     w = some_words(2000)
     found = [normal.cos_sin(u32(each)) for each in w.tolist()]
     for which in (0, 1):
-        assert torch.equal(bits(as_float32(f[which] for f in found)), bits(_cos_sin(w)[which]))
+        assert torch.equal(bits(as_float32(f[which] for f in found)), bits(cos_sin(w)[which]))
 
 
 def test_normal() -> None:
@@ -125,8 +125,8 @@ def test_sources(name: str) -> None:
     assert kernel is not None
     w = blocks()
     for strength in (0.1, 0.3, 0.5, 1.0 if not noise.has_hits else 0.75, 1e-9):
-        s = torch.tensor(strength)
-        prepared = kernel.prepare(f32(s.item()), f64(kernel.constant))
+        s = torch.tensor(min(strength, noise.largest))
+        prepared = kernel.prepare(f32(s.item()), tuple(map(f64, kernel.constants)))
         found = torch.stack([as_float32(kernel.block(*(u32(e) for e in row), prepared)) for row in w.tolist()])
         drawn = noise.draw(w, s)
         if kernel.combine == "factor":
@@ -145,7 +145,7 @@ def test_thresholds(strength: float) -> None:
     assert kernel is not None
     threshold = int(f32(strength) * 2.0**32)
     for word in (w for w in (0, threshold - 1, threshold, TOP) if 0 <= w <= TOP):
-        values = kernel.block(*(u32(word),) * 4, kernel.prepare(f32(strength), f64(0.5)))
+        values = kernel.block(*(u32(word),) * 4, kernel.prepare(f32(strength), (f64(0.5), f64(0.0))))
         assert [not scalar.is_left_alone(v) for v in values] == [word < threshold] * 4
 
 

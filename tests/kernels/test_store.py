@@ -311,7 +311,7 @@ SOURCE = """
 from torchnoise.kernels.scalar import f32, scalar
 {imports}
 @scalar
-def prepare(strength, constant):
+def prepare(strength, constants):
     return strength
 
 @scalar
@@ -351,7 +351,7 @@ from torchnoise.kernels.scalar import f32, scalar
 from torchnoise.noise import RandomNoise
 
 @scalar
-def prepare(strength, constant):
+def prepare(strength, constants):
     return strength * f32({value})
 
 @scalar

@@ -18,19 +18,17 @@ nested = pytest.mark.parametrize("kind", [k for k in KINDS if k.scale == "nested
 @linear
 def test_noise_is_strength_times_unit_noise(kind: Kind) -> None:
     """Exactly, in float32. Broken on purpose: a source that squares its strength."""
-    from torchnoise.streams import Address, words
+    from torchnoise.streams import Address
 
-    zero = torch.zeros((), dtype=torch.int64)
-    drawn = words(Address(torch.tensor([5, 6]), zero, torch.arange(3)), 1000)
-    unit = kind.noise.draw(drawn, torch.tensor(1.0)).values
+    at = Address(torch.tensor([5, 6]), torch.zeros((), dtype=torch.int64), torch.arange(3))
+    static, zeros = oracle.Static(kind.noise, "replace", 0), torch.zeros(3, 1000)
+    unit = oracle.draw(zeros, static, torch.tensor(1.0), at).values
     for strength in (0.1, 0.3, 7.0):
         s = torch.tensor(strength)
-        assert same(kind.noise.draw(drawn, s).values, unit * s)
+        assert same(oracle.draw(zeros, static, s, at).values, unit * s)
 
     def by_kernel(strength: float) -> torch.Tensor:
-        static = oracle.Static(kind.noise, "replace", 0)
-        at = Address(torch.tensor([5, 6]), zero, torch.arange(3))
-        return perturb.perturb(torch.zeros(3, 1000), static, torch.tensor(strength), at)
+        return perturb.perturb(zeros, static, torch.tensor(strength), at)
 
     for strength in (0.1, 0.3, 7.0):
         assert same(by_kernel(strength), by_kernel(1.0) * torch.tensor(strength))
@@ -39,13 +37,14 @@ def test_noise_is_strength_times_unit_noise(kind: Kind) -> None:
 @nested
 def test_hits_at_a_low_probability_are_hits_at_a_higher_one(kind: Kind) -> None:
     """Broken on purpose: a threshold that counts from the other end for p > 1/2."""
-    from torchnoise.streams import Address, words
+    from torchnoise.streams import Address
 
     zero = torch.zeros((), dtype=torch.int64)
-    drawn = words(Address(torch.tensor([5, 6]), zero, torch.arange(3)), 10_000)
-    before = torch.zeros(drawn.shape, dtype=torch.bool)
+    at = Address(torch.tensor([5, 6]), zero, torch.arange(3))
+    static, x = oracle.Static(kind.noise, kind.noise.combine, 0), sample_for(kind, 3, 10_000)
+    before = torch.zeros(x.shape, dtype=torch.bool)
     for p in (0.0, 0.01, 0.3, 0.6, 1.0):
-        hit = kind.noise.draw(drawn, torch.tensor(p)).hit
+        hit = oracle.draw(x, static, torch.tensor(p), at).hit
         assert hit is not None
         assert (hit | ~before).all()
         assert abs(hit.double().mean() - p) < 4 * (p * (1 - p) / hit.numel()) ** 0.5 + 1e-9  # 4 sigma

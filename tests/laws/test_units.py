@@ -10,13 +10,15 @@ from cases import KINDS, Kind, attach_to, data, net, pair_name
 from torch import nn
 
 import torchnoise as tn
+from torchnoise.magnitudes import MAGNITUDES
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=pair_name)
 def test_every_kind_names_its_unit(kind: Kind) -> None:
     quantity, _, relative = kind.noise.unit.partition(", ")
-    assert quantity in ("sigma", "half width", "probability", "Linf radius")
-    assert relative in ("absolute", "factor", "of |x|", "of rms(x)", "of std(x)", "learned")
+    assert quantity == kind.noise.unit_of_strength
+    words = {found.words for found in MAGNITUDES.values()} | {"absolute", "factor", "at an SNR", "learned"}
+    assert relative in words
 
 
 def test_realised_rms_and_snr() -> None:

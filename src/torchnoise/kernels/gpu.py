@@ -82,7 +82,7 @@ def perturb(
     tensors = (x, out, keep, scale, strength, address.key.contiguous(), address.step, examples)
     try:
         with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
-            _launch(tensors, _functions(*key[:4]), lie, first, jobs.float_bits(kernel.constant))
+            _launch(tensors, _functions(*key[:4]), lie, first, *map(jobs.float_bits, kernel.constants))
     except Exception as error:  # Triton raises its own for what it cannot compile, and others
         _refused.add(key)
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
@@ -127,13 +127,13 @@ def _functions(prepare: Callable, block: Callable, combine: str, dtype: torch.dt
 
 
 def _launch(
-    tensors: tuple[Tensor | None, ...], functions: dict[str, Any], lie: Rows, first: int, constant: int
+    tensors: tuple[Tensor | None, ...], functions: dict[str, Any], lie: Rows, first: int, constant: int, other: int
 ) -> None:
     from .gpu_kernel import perturb
 
     programs, numbers, constants = _plan(lie, first)
     perturb[(programs,)](
-        *tensors, first, constant, *numbers, **functions, **constants, num_warps=WARPS, enable_fp_fusion=False
+        *tensors, first, constant, other, *numbers, **functions, **constants, num_warps=WARPS, enable_fp_fusion=False
     )
 
 

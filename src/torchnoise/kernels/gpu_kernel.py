@@ -65,7 +65,7 @@ def number(odd):
 
 # What varies from call to call must not ask for another compilation; what matters for speed comes as a constexpr.
 @triton.jit(
-    do_not_specialize=["first", "constant", "count", "rows", "length", "parts"],
+    do_not_specialize=["first", "constant", "other", "count", "rows", "length", "parts"],
     do_not_specialize_on_alignment=["keep", "scale", "strength", "key", "step", "examples"],
 )
 def perturb(
@@ -79,6 +79,7 @@ def perturb(
     examples,
     first,  # the first element's number
     constant,  # of the noise: the bits of a float64
+    other,  # a second one
     count,  # rows of all examples
     rows,  # of one example
     length,
@@ -127,7 +128,9 @@ def perturb(
     k0, k1 = tl.load(key).to(tl.uint32), tl.load(key + 1).to(tl.uint32)
     when, much = tl.load(step).to(tl.uint32), tl.load(strength)
     w0, w1, w2, w3 = PHILOX(block.to(tl.uint32), (block >> 32).to(tl.uint32), when, who, k0, k1)
-    prepared = PREPARE(much, tl.cast(constant, tl.int64).to(tl.float64, bitcast=True))
+    constant = tl.cast(constant, tl.int64).to(tl.float64, bitcast=True)
+    other = tl.cast(other, tl.int64).to(tl.float64, bitcast=True)
+    prepared = PREPARE(much, (constant, other))
     v0, v1, v2, v3 = BLOCK(w0, w1, w2, w3, prepared)
     v = tl.join(tl.join(v0, v2), tl.join(v1, v3)).reshape(HEIGHT, 4 * WIDTH)
 

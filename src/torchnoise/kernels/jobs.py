@@ -14,15 +14,15 @@ CHUNK = 512  # blocks; their words and values take 20 KiB, which stays in a firs
 
 # addresses of the operands (0 where absent) and of what the address is made of: all that differs from call to call
 X, OUT, KEEP, SCALE, STRENGTH, KEY, STEP, EXAMPLES = range(8)
-# addresses of the pieces; the first element's number, the noise's constant (the bits of a float64)
-FILL, COMBINE, FIRST, CONSTANT = range(8, 12)
+# addresses of the pieces; the first element's number, the noise's two constants (the bits of a float64 each)
+FILL, COMBINE, FIRST, CONSTANT, OTHER = range(8, 13)
 # bytes of an element of x and of scale
-X_BYTES, SCALE_BYTES = 12, 13
+X_BYTES, SCALE_BYTES = 13, 14
 # rows of an example, elements of a row, pieces of a row, outer axes
-ROWS, LENGTH, PIECES, AXES = range(14, 18)
+ROWS, LENGTH, PIECES, AXES = range(15, 19)
 # strides in elements along a row, then from example to example
-ALONG, EXAMPLE = 18, 22
-SLOTS = 26
+ALONG, EXAMPLE = 19, 23
+SLOTS = 27
 # an outer axis: its size, then its strides
 AXIS = 5
 # the order of strides

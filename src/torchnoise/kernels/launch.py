@@ -146,7 +146,7 @@ def _form(
         _fill(kernel.prepare, kernel.block),
         _combine(kernel.combine, x.dtype),
         static.first,
-        jobs.float_bits(kernel.constant),
+        *map(jobs.float_bits, kernel.constants),
         x.element_size(),
         0 if scale is None else scale.element_size(),
         lie.rows,

@@ -42,6 +42,7 @@ from .jobs import (
     KEEP,
     KEY,
     LENGTH,
+    OTHER,
     OUT,
     PIECES,
     ROWS,
@@ -64,7 +65,7 @@ BYTES_4, BYTES_8, BYTES_16 = 4 * CHUNK, 8 * CHUNK, 16 * CHUNK
 PART = 64  # blocks between requests for memory
 LINE = 64  # bytes of a cache line
 
-prepare: Any = None  # of a source: what a block needs, from (strength, constant)
+prepare: Any = None  # of a source: what a block needs, from (strength, constants)
 block: Any = None  # of a source: four values from four words and what was prepared
 formula: Any = None  # of a combine
 load: Any = None  # of a dtype
@@ -73,7 +74,7 @@ store: Any = None
 
 # -- fill --------------------------------------------------------------------------------------------------------------
 
-FILL_TYPES = (Floats, Words, Blocks, Words, *[types.int64] * 4, types.float32, types.float64)
+FILL_TYPES = (Floats, Words, Blocks, Words, *[types.int64] * 4, types.float32, types.float64, types.float64)
 
 
 def fill(
@@ -87,6 +88,7 @@ def fill(
     k1: Any,
     strength: Any,
     constant: Any,
+    other: Any,
 ) -> None:
     """4 values for each of `count` blocks; words is scratch."""
     widest_vectors()
@@ -95,7 +97,7 @@ def fill(
         c = blocks[i]
         w0, w1, w2, w3 = philox(u32(c), u32(c >> u64(32)), step, examples[i], k0, k1)
         words[i], words[CHUNK + i], words[2 * CHUNK + i], words[3 * CHUNK + i] = w0, w1, w2, w3
-    prepared = prepare(strength, constant)
+    prepared = prepare(strength, (constant, other))
     for i in range(count):
         v0, v1, v2, v3 = block(words[i], words[CHUNK + i], words[2 * CHUNK + i], words[3 * CHUNK + i], prepared)
         values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3] = v0, v1, v2, v3
@@ -180,7 +182,7 @@ def draw(job: Any, piece: Any, values: Any, words: Any, blocks: Any, numbers: An
     That memory comes while the next values are drawn. Asked for all at once, it would keep the processor waiting.
     """
     key, step, strength = at(job[KEY], Ints), at(job[STEP], Ints)[0], at(job[STRENGTH], Floats)[0]
-    constant = at(address(job, CONSTANT), Doubles)[0]
+    constant, other = at(address(job, CONSTANT), Doubles)[0], at(address(job, OTHER), Doubles)[0]
     _, _, by_x, by_out, _, _ = place_of(job, piece)
     x, out = job[X] + by_x * job[X_BYTES], job[OUT] + by_out * job[X_BYTES]
     in_one_stretch = job[ALONG + BY_X] == 1 and job[ALONG + BY_OUT] == 1
@@ -192,7 +194,7 @@ def draw(job: Any, piece: Any, values: Any, words: Any, blocks: Any, numbers: An
                 prefetch(out + line, 1)
         part = at(address(values, 4 * first), Floats)
         at_blocks, at_numbers = at(address(blocks, first), Blocks), at(address(numbers, first), Words)
-        call(job[FILL], (part, words, at_blocks, at_numbers, size, step, key[0], key[1], strength, constant))
+        call(job[FILL], (part, words, at_blocks, at_numbers, size, step, key[0], key[1], strength, constant, other))
 
 
 @scalar

@@ -17,14 +17,14 @@ _S0, _S1, _S2, _S3 = (f32(c) for c in SIN)
 _C0, _C1, _C2, _C3 = (f32(c) for c in COS)
 _SQRT_HALF, _LN2 = i32(SQRT_HALF_BITS), f32(LN2)
 _ZERO, _HALF, _ONE, _MINUS_TWO = f32(0.0), f32(0.5), f32(1.0), f32(-2.0)
-_MANTISSA, _EXPONENT = i32(23), i32(32)
+_MANTISSA, _ALL_BITS = i32(23), i32(32)
 _EIGHTH, _TWO, _TOP, _TO_UNIT = u32(1 << 29), u32(2), u32(30), f32(2.0**-30)
 _BIT = u32(1)
 
 
 @scalar
-def radius(word: Any) -> Any:
-    """sqrt(-2 ln U) with U = (word + 1/2) / 2^32."""
+def log_uniform(word: Any, width: Any) -> Any:
+    """ln U with U = (word + 1/2) / 2^width."""
     bits = bits_of(f32(word) + _HALF)
     exponent = i32(i32(bits - _SQRT_HALF) >> _MANTISSA)
     f = float_of(i32(bits - i32(exponent << _MANTISSA))) - _ONE
@@ -35,8 +35,13 @@ def radius(word: Any) -> Any:
     p = p * f + _L2
     p = p * f + _L1
     p = p * f + _L0
-    log_u = f32(i32(exponent - _EXPONENT)) * _LN2 + ((f - square * _HALF) + (square * f) * p)
-    power = log_u * _MINUS_TWO
+    return f32(i32(exponent - width)) * _LN2 + ((f - square * _HALF) + (square * f) * p)
+
+
+@scalar
+def radius(word: Any) -> Any:
+    """sqrt(-2 ln U) with U = (word + 1/2) / 2^32."""
+    power = log_uniform(word, _ALL_BITS) * _MINUS_TWO
     return f32(np.sqrt(select(power > _ZERO, power, _ZERO)))
 
 

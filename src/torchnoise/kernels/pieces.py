@@ -16,9 +16,9 @@ _engines: list[Any] = []  # LLVM frees a piece's code with its engine
 
 
 class Kernel(NamedTuple):
-    """How a source draws in a kernel: two scalar functions (scalar.py), and a constant.
+    """How a source draws in a kernel: two scalar functions (scalar.py), and constants.
 
-    prepare(strength, constant) -> whatever block needs
+    prepare(strength, constants) -> whatever block needs; constants: a pair of float64
     block(w0, w1, w2, w3, prepared) -> four values; left_alone() where an element is not touched
     combine: under which of combine.py's names the values meet the tensor
     """
@@ -26,7 +26,7 @@ class Kernel(NamedTuple):
     prepare: Callable
     block: Callable
     combine: str
-    constant: float = 0.0
+    constants: tuple[float, float] = (0.0, 0.0)
 
 
 def fill(prepare: Callable, block: Callable) -> int:

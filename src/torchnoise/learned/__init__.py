@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import check_number
+from ..magnitudes import Magnitude
 
 if TYPE_CHECKING:
-    from ..noise import Call
+    from ..noise import Call, Noise
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(Magnitude):
     """A learned standard deviation sigma = exp(log sigma), one for each feature or one for all.
 
     Use it as a noise's magnitude, with strength 1: `Gaussian(1.0, relative_to=Learned(0.1, features=64))`. Give
@@ -40,20 +41,23 @@ class Learned:
     prior: float = 1.0
     features: int | None = None
 
+    words: ClassVar[str] = "learned"  # type: ignore[misc]
+    can_measure_again: ClassVar[bool] = False  # its gradient wants the tensor itself
+    goes_with_factors: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         for name in ("start", "prior"):
             if check_number(f"Learned: {name}", getattr(self, name)) == 0:
                 raise ValueError(f"Learned: {name} is 0, allowed: a positive number")
 
-    def parameter(self, model: nn.Module) -> nn.Parameter:
+    def begin(self, model: nn.Module) -> dict[str, Any]:
         """A new log sigma, on the model's device."""
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         shape = () if self.features is None else (self.features,)
-        return nn.Parameter(torch.full(shape, math.log(self.start), device=device))
+        return {"learned": nn.Parameter(torch.full(shape, math.log(self.start), device=device))}
 
-    def scale_for(self, call: Call, x: Tensor) -> Tensor:
+    def scale_for(self, x: Tensor, call: Call, noise: Noise) -> Tensor:
         """sigma at one site: float32 [] or [features]."""
-        assert call.memory is not None
         log_sigma: Tensor = call.memory["learned"]
         if log_sigma.dim() and log_sigma.shape[0] != x.shape[-1]:
             raise ValueError(

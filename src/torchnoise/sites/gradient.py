@@ -83,6 +83,6 @@ def noise_gradient(
         if is_sharded(grad):
             injection = point.injection
             everywhere = injection.dims is None and injection.mask is None  # masks have the whole tensor's shape
-            noise_shard(grad, everywhere and injection.noise.relative_to in (None, "abs"), inject)
+            noise_shard(grad, everywhere and injection.noise.of_one_element, inject)
         else:
             grad.copy_(inject(grad, 0))

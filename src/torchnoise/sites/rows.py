@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..magnitudes import MAGNITUDES
+from ..magnitudes import MEASURES
 from ..oracle import compute_dtype
 from ..sources.gaussian import Gaussian
 from .activation import batch_axis_of
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 def check_rows(noise: Noise) -> None:
     """Refuse a noise whose sum over weights is not of its own kind."""
-    measured = noise.relative_to is None or isinstance(noise.relative_to, str)
+    measured = noise.relative_to is None or noise.relative_to in MEASURES
     if not (isinstance(noise, Gaussian) and noise.combine == "add" and measured):
         raise TypeError(
             f"Weights(per='row'): {noise} does not add up to noise of its own kind on the output, allowed: Gaussian "
-            "with combine='add', relative_to None, 'abs', 'rms' or 'std'; or per='step'"
+            f"with combine='add', relative_to None, {', '.join(map(repr, MEASURES))}; or per='step'"
         )
 
 
@@ -55,8 +55,8 @@ def row_scale(x: Tensor, weight: Tensor, relative_to: str | None) -> Tensor:
     # the root's slope at 0 is infinite, and infinity times 0 is not a number: rows of zeros go another way
     some = power > 0
     scale = torch.where(some, torch.where(some, power, 1.0).sqrt(), 0.0)
-    if relative_to in ("rms", "std"):
-        scale = scale * MAGNITUDES[relative_to](weight, None, None).reshape(())
+    if relative_to not in (None, "abs"):
+        scale = scale * MEASURES[relative_to](weight, None, None).reshape(())
     return scale
 
 

@@ -110,7 +110,7 @@ class NoisyWeight:
     @property
     def can_draw_again(self) -> bool:
         noise = self.point.injection.noise
-        return isinstance(noise, RandomNoise) and (noise.relative_to is None or isinstance(noise.relative_to, str))
+        return isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again)
 
     def __call__(self, frame: Frame, parameter: Tensor) -> Tensor:
         keep = None

@@ -18,7 +18,8 @@ _WORDS, _ONE = f64(2.0**32), f64(1.0)
 
 
 @scalar
-def _prepare(strength: Any, value: Any) -> Any:
+def _prepare(strength: Any, constants: Any) -> Any:
+    value, _ = constants
     return u64(f64(strength) * _WORDS), f32(value)
 
 
@@ -34,7 +35,8 @@ def _block(w0: Any, w1: Any, w2: Any, w3: Any, prepared: Any) -> Any:
 
 
 @scalar
-def _prepare_factor(strength: Any, value: Any) -> Any:
+def _prepare_factor(strength: Any, constants: Any) -> Any:
+    value, _ = constants
     p = f64(strength)
     gain = f32(_ONE / (_ONE - p * (_ONE - value)))
     return u64(p * _WORDS), f32(value) * gain, gain
@@ -80,6 +82,7 @@ class Bernoulli(RandomNoise):
 
     largest: ClassVar[float] = 1.0
     has_hits: ClassVar[bool] = True
+    scales_linearly: ClassVar[bool] = False
     unit_of_strength: ClassVar[str] = "probability"
 
     def __post_init__(self) -> None:
@@ -106,5 +109,5 @@ class Bernoulli(RandomNoise):
         if isinstance(self.value, int) and int(f32(self.value)) != self.value:
             return None  # a float64 tensor holds it, a draw does not
         if combine == "multiply":
-            return Kernel(_prepare_factor, _factors, "factor", self.value)
-        return Kernel(_prepare, _block, combine, self.value)
+            return Kernel(_prepare_factor, _factors, "factor", (self.value, 0.0))
+        return Kernel(_prepare, _block, combine, (self.value, 0.0))

@@ -16,7 +16,7 @@ from ..streams.normal import normal
 
 
 @scalar
-def _prepare(strength: Any, constant: Any) -> Any:
+def _prepare(strength: Any, constants: Any) -> Any:
     return strength
 
 
@@ -47,6 +47,9 @@ class Gaussian(RandomNoise):
     Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 7 (1995);
     Srivastava et al., "Dropout", JMLR 15 (2014), section 10, for the multiplicative form.
     """
+
+    def unit_std(self) -> float:
+        return 1.0
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         return Draw(normal(words) * strength)

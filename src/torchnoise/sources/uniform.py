@@ -17,7 +17,7 @@ _BYTE, _ONE, _MIDDLE, _TO_UNIT = u32(8), u32(1), i32((1 << 24) - 1), f32(2.0**-2
 
 
 @scalar
-def _prepare(strength: Any, constant: Any) -> Any:
+def _prepare(strength: Any, constants: Any) -> Any:
     return strength
 
 
@@ -53,6 +53,9 @@ class Uniform(RandomNoise):
     """
 
     unit_of_strength: ClassVar[str] = "half width"
+
+    def unit_std(self) -> float:
+        return 3.0**-0.5
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         odd = ((words >> 8) * 2 + (1 - (1 << 24))).to(torch.float32)  # |odd| < 2^24: exact

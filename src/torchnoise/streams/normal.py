@@ -40,24 +40,28 @@ def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     return total
 
 
-def _radius(word: Tensor) -> Tensor:
-    """sqrt(-2 ln U) with U = (word + 1/2) / 2^32."""
+def log_uniform(word: Tensor, width: int = 32) -> Tensor:
+    """ln U with U = (word + 1/2) / 2^width, for whole numbers of so many bits. May be a rounding error above 0."""
     x = word.to(torch.float32) + 0.5
     bits = x.view(torch.int32)
     exponent = (bits - SQRT_HALF_BITS) >> 23
     f = (bits - (exponent << 23)).view(torch.float32) - 1.0
     square = f * f
     log_mantissa = (f - square * 0.5) + (square * f) * _horner(LOG, f)
-    log_u = (exponent - 32).to(torch.float32) * LN2 + log_mantissa
+    return (exponent - width).to(torch.float32) * LN2 + log_mantissa
+
+
+def _radius(word: Tensor) -> Tensor:
+    """sqrt(-2 ln U) with U = (word + 1/2) / 2^32."""
+    power = log_uniform(word) * -2.0
     # A word that rounds to 2^32 has U = 1; the fit may leave a positive rounding error, whose root is not a number, or
     # a zero, whose sign clamp() would keep when eager and drop when compiled.
     # The root is taken in float64: compilers may approximate a float32 root, and rounding the float64 root to float32
     # gives exactly the correctly rounded float32 root (Figueroa 1995: 53 >= 2 * 24 + 2 bits).
-    power = log_u * -2.0
     return torch.where(power > 0, power, 0.0).to(torch.float64).sqrt().to(torch.float32)
 
 
-def _cos_sin(word: Tensor) -> tuple[Tensor, Tensor]:
+def cos_sin(word: Tensor) -> tuple[Tensor, Tensor]:
     """cos and sin of 2 pi word / 2^32. The quadrant is taken off in integers, which is exact."""
     quadrant = (word + (1 << 29)) >> 30
     t = (word - (quadrant << 30)).to(torch.float32) * 2.0**-30
@@ -74,5 +78,5 @@ def _cos_sin(word: Tensor) -> tuple[Tensor, Tensor]:
 def normal(words: Tensor) -> Tensor:
     """Standard normal deviates, one for each word: int64 [..., 4] -> float32 [..., 4]."""
     radius = _radius(words[..., 0::2])
-    cos, sin = _cos_sin(words[..., 1::2])
+    cos, sin = cos_sin(words[..., 1::2])
     return torch.stack((radius * cos, radius * sin), dim=-1).flatten(-2)

@@ -1,0 +1,352 @@
+"""Every source has the distribution that its name promises.
+
+The Kolmogorov-Smirnov and chi-square tests have fixed seeds and refuse p-values below 1e-4: with some 25 of them, a
+right library would have had one chance in 400 of a false alarm when they were written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from cases import at_identity, data, same
+from scipy import stats
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import torchnoise as tn
+from torchnoise import oracle
+from torchnoise.noise import RandomNoise
+from torchnoise.oracle import Static
+from torchnoise.sources.colored import colour_filter, convolve
+from torchnoise.sources.poisson import SMALL, expanded, inverted
+from torchnoise.streams.exponential import expm1
+
+ALARM = 1e-4
+
+
+def drawn(noise: RandomNoise, count: int = 200_000, seed: int = 0) -> np.ndarray:
+    """What a noise adds to zeros, or makes of ones."""
+    x = torch.ones(8, count // 8) if noise.combine == "multiply" else torch.zeros(8, count // 8)
+    return tn.noisy(x, noise, tn.address(seed, examples=8)).double().flatten().numpy()
+
+
+@pytest.mark.parametrize(
+    ("noise", "law"),
+    [
+        (tn.Gaussian(0.5), stats.norm(scale=0.5)),
+        (tn.Uniform(0.5), stats.uniform(-0.5, 1.0)),
+        (tn.Laplace(0.5), stats.laplace(scale=0.5)),
+        (tn.StudentT(0.5, df=1), stats.cauchy(scale=0.5)),
+        (tn.StudentT(0.5, df=2.5), stats.t(2.5, scale=0.5)),
+        (tn.StudentT(0.5, df=4), stats.t(4, scale=0.5)),
+        (tn.StudentT(0.5, df=1e6), stats.norm(scale=0.5)),
+        (tn.LogNormal(0.5), stats.lognorm(0.5, scale=np.exp(-0.125))),
+        (tn.LogNormal(0.5, keep="median"), stats.lognorm(0.5)),
+        (tn.Speckle(0.5), stats.norm(1.0, 0.5)),
+        (tn.GaussianDropout(0.2), stats.norm(1.0, 0.5)),
+    ],
+    ids=str,
+)
+def test_distribution(noise: RandomNoise, law) -> None:
+    """Broken on purpose: Student's t with its second word taken from the same block as the first (red for df=1)."""
+    assert stats.kstest(drawn(noise), law.cdf).pvalue > ALARM
+
+
+@pytest.mark.parametrize("noise", [tn.Laplace(1.0), tn.StudentT(1.0, df=3), tn.Rademacher(1.0)], ids=str)
+def test_neighbours_are_independent(noise: RandomNoise) -> None:
+    """Of signs and of sizes, within 4.5 sigma: seven false alarms in a million for each line."""
+    values = drawn(noise)
+    for transform in (np.sign, lambda v: np.log(np.abs(v) + 1e-9)):
+        each = transform(values)
+        if each.std() < 1e-9:
+            continue
+        each = (each - each.mean()) / each.std()
+        for lag in (1, 2, 3, 4, 5):
+            assert abs((each[lag:] * each[:-lag]).mean()) < 4.5 / len(each) ** 0.5
+
+
+def test_signs_and_ends_have_equal_chances() -> None:
+    """Within 4 sigma; low and high stay what they are at every probability."""
+    signs = drawn(tn.Rademacher(0.25))
+    assert set(np.unique(signs)) == {-0.25, 0.25}
+    assert abs(signs.mean()) < 4 * 0.25 / len(signs) ** 0.5
+
+    x, at = torch.full((4, 50_000), 7.0), tn.address(examples=4)
+    few, many = (tn.noisy(x, tn.SaltAndPepper(p, low=-2, high=3), at) for p in (0.1, 0.6))
+    assert set(many.unique().tolist()) == {-2.0, 3.0, 7.0}
+    assert same(many[few != 7], few[few != 7])
+    salt, pepper = (many == 3).sum(), (many == -2).sum()
+    assert abs(int(salt - pepper)) < 4 * float(salt + pepper) ** 0.5
+
+
+# -- closed forms ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_gaussian_dropout_has_dropouts_variance(p: float) -> None:
+    """Both forms against p / (1 - p) x^2, and against dropout itself, within 4.5 sigma on 400,000 elements."""
+    x = torch.tensor([0.5, -2.0]).repeat_interleave(200_000).view(2, -1)
+    for noise, kurtosis in (
+        (tn.GaussianDropout(p), 3.0),
+        (tn.GaussianDropout(p, combine="add", relative_to="abs"), 3.0),
+        (tn.Gaussian((p / (1 - p)) ** 0.5, relative_to="abs"), 3.0),
+        (tn.Bernoulli(p), (1 - 3 * p * (1 - p)) / (p * (1 - p))),
+    ):
+        for row, clean in zip(tn.noisy(x, noise, tn.address(examples=2)).double(), x, strict=True):
+            expected = p / (1 - p) * float(clean[0]) ** 2
+            noise_of = row - clean.double()
+            n = len(noise_of)
+            assert abs(noise_of.mean()) < 4.5 * (expected / n) ** 0.5
+            assert abs(noise_of.square().mean() - expected) < 4.5 * expected * ((kurtosis - 1) / n) ** 0.5 + 1e-6
+
+
+def test_expm1() -> None:
+    """Against torch's, to 1e-12 of the result. Broken on purpose: a series one term shorter than its table (1e-9)."""
+    x = torch.cat([torch.linspace(-40, 88, 20_001), torch.logspace(-18, 0, 500), -torch.logspace(-18, 0, 500)]).double()
+    assert ((expm1(x) - torch.expm1(x)).abs() <= 1e-12 * torch.expm1(x).abs()).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 3.0, 11.9])
+def test_small_counts_are_exact(rate: float) -> None:
+    """The smallest k with F(k) > u, for u on a grid. Broken on purpose: `u > reached`."""
+    u = (torch.arange(4096, dtype=torch.float64) + 0.5) / 4096
+    expected = stats.poisson.ppf(u.numpy(), rate) if rate else np.zeros(4096)
+    assert np.array_equal(inverted(u, torch.full_like(u, rate)).numpy(), expected)
+
+
+@pytest.mark.parametrize("rate", [SMALL, 20.0, 1000.0])
+def test_large_counts_are_nearly_exact(rate: float) -> None:
+    """At most 4e-5 of probability goes to another count, as the docstring says."""
+    u = (np.arange(2**18) + 0.5) / 2**18
+    z = torch.from_numpy(stats.norm.ppf(u))
+    found = expanded(z, torch.full_like(z, rate)).numpy()
+    for k in np.unique(found):
+        assert abs((found <= k).mean() - stats.poisson.cdf(k, rate)) < 4e-5 + 2**-18
+
+
+@pytest.mark.parametrize("x", [0.02, 0.4, -3.0])
+def test_poisson_counts(x: float) -> None:
+    """Mean x, variance s^2 |x|, and the counts themselves by chi-square."""
+    s, n = 0.25, 200_000
+    out = tn.noisy(torch.full((8, n // 8), x), tn.Poisson(s), tn.address(examples=8)).double().flatten()
+    counts = (out.abs() / s**2).round().numpy()
+    assert np.allclose(counts * s**2 * np.sign(x), out, atol=1e-6)
+    rate = abs(x) / s**2
+    edges = np.arange(int(counts.max()) + 2)
+    expected = np.append(stats.poisson.pmf(edges[:-1], rate), stats.poisson.sf(edges[-2], rate)) * n
+    observed = np.append(np.bincount(counts.astype(int), minlength=len(edges) - 1), 0.0)
+    common = expected >= 5
+    rest_seen, rest_due = observed[~common].sum(), expected[~common].sum()
+    observed, expected = np.append(observed[common], rest_seen), np.append(expected[common], rest_due)
+    assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > ALARM
+
+
+def test_poisson_lets_gradients_through() -> None:
+    x = torch.rand(3, 5, requires_grad=True)
+    tn.noisy(x, tn.Poisson(0.2), tn.address(examples=3)).sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.ones(3, 5))
+
+
+# -- coloured noise ----------------------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_are_convolved_exactly() -> None:
+    """By FFT and by hand, in Python's integers. Broken on purpose: no round() after the inverse transform."""
+    generator = torch.Generator().manual_seed(0)
+    for length in (2, 7, 64, 257):
+        z = torch.randint(-(2**18), 2**18, (length,), generator=generator).double()
+        taps = colour_filter(length, 1.5)
+        by_hand = [sum(int(z[j]) * int(taps[(i - j) % length]) for j in range(length)) for i in range(length)]
+        assert convolve(z, taps).tolist() == by_hand
+
+
+@pytest.mark.parametrize("exponent", [-1.0, 0.0, 1.0, 2.0])
+def test_the_spectrum_falls_as_a_power(exponent: float) -> None:
+    """The slope of the mean power over 400 draws of 512, by logarithms; the variance is the same everywhere."""
+    noise = tn.Colored(1.0, exponent)
+    out = tn.noisy(torch.zeros(400, 512), noise, tn.address(examples=400)).double()
+    power = torch.fft.rfft(out).abs().square().mean(0)[1:-1]
+    frequency = torch.arange(1, 256).double()
+    slope = np.polyfit(frequency.log().numpy(), power.log().numpy(), 1)[0]
+    assert abs(slope + exponent) < 0.03  # 4 sigma of a fit to 255 values with 5 % each
+    assert abs(out.square().mean(0) - 1).max() < 5.5 * (2 / 400) ** 0.5  # the largest of 512 at 5.5 sigma: 2e-5
+
+
+def test_coloured_noise_along_a_named_axis() -> None:
+    """The same along any axis, apart from which words are whose."""
+    x = torch.zeros(3, 64, 5)
+    out = tn.noisy(x, tn.Colored(1.0, "brown", axis=1), tn.address(examples=3))
+    steps = (out[:, 1:] - out[:, :-1]).square().mean()
+    across = (out[:, :, 1:] - out[:, :, :-1]).square().mean()
+    assert steps < 0.1 * across
+    for axis in (0, 3, -4):
+        with pytest.raises(IndexError, match="axis"):
+            tn.noisy(x, tn.Colored(1.0, axis=axis), tn.address(examples=3))
+
+
+@pytest.mark.parametrize("noise", [tn.Poisson(0.3), tn.Colored(0.3, "pink", axis=-2)], ids=str)
+def test_sources_without_a_kernel_do_not_see_strides(noise: RandomNoise) -> None:
+    """The same bits for every layout in memory."""
+    x = data(6, 40).view(2, 3, 40).abs()
+    static, at = Static(noise, "add", 0), tn.address(examples=2)
+    expected = oracle.perturb(x, static, torch.tensor(0.3), at, None, None)
+    for other in (x.transpose(1, 2).contiguous().transpose(1, 2), torch.stack([x, x], -1)[..., 0]):
+        assert other.stride() != x.stride()
+        assert same(tn.noisy(other, noise, at), expected)
+
+
+# -- magnitudes --------------------------------------------------------------------------------------------------------
+
+
+def difference(x: Tensor, noise: RandomNoise, **more) -> Tensor:
+    return (at_identity(noise, x, **more) - x).double()
+
+
+def test_norms() -> None:
+    """Each example's noise has exactly this norm; masked elements do not count."""
+    x = torch.zeros(4, 30)
+    x[2] = 1e3  # whatever the signal
+    assert torch.allclose(
+        difference(x, tn.Gaussian(0.5, relative_to="l2")).norm(dim=1), torch.tensor(0.5).double(), rtol=1e-3
+    )
+    assert torch.allclose(
+        difference(x, tn.Laplace(0.5, relative_to="linf")).abs().amax(1), torch.tensor(0.5).double(), rtol=1e-3
+    )
+    masked = difference(x, tn.Gaussian(0.5, relative_to="l2"), dims=range(10))
+    assert (masked[:, 10:] == 0).all()
+    assert torch.allclose(masked.norm(dim=1), torch.tensor(0.5).double(), rtol=1e-3)
+
+
+def test_directions_are_uniform_on_the_sphere() -> None:
+    """In the plane the angle is uniform: Kolmogorov-Smirnov on 50,000 examples."""
+    out = tn.noisy(torch.zeros(50_000, 2), tn.Gaussian(1.0, relative_to="l2"), tn.address(examples=50_000))
+    angle = torch.atan2(out[:, 0], out[:, 1]).double().numpy()
+    assert stats.kstest(angle, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > ALARM
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        tn.Gaussian(1.0, relative_to=tn.SNR(20)),
+        tn.Uniform(1.0, relative_to=tn.SNR(20)),
+        tn.Laplace(1.0, relative_to=tn.SNR(20)),
+        tn.StudentT(1.0, df=9, relative_to=tn.SNR(20)),
+        tn.Rademacher(1.0, relative_to=tn.SNR(20)),
+        tn.Gaussian(10.0, relative_to=tn.SNR(40)),
+    ],
+    ids=str,
+)
+def test_signal_to_noise(noise: RandomNoise) -> None:
+    """20 dB within 0.1 dB for each of two examples of 100,000 elements, loud and quiet."""
+    x = torch.randn(2, 100_000, generator=torch.Generator().manual_seed(0)) * torch.tensor([[0.01], [30.0]])
+    ratio = 20 * torch.log10(x.double().norm(dim=1) / difference(x, noise).norm(dim=1))
+    assert (ratio - 20).abs().max() < 0.1
+
+
+def test_signal_to_noise_per_channel() -> None:
+    x = torch.ones(2, 3, 50_000) * torch.tensor([1.0, 10.0, 0.1]).view(1, 3, 1)
+    found = difference(x, tn.Gaussian(1.0, relative_to=tn.SNR(0, per="channel", axis=1))).square().mean(2).sqrt()
+    assert torch.allclose(found, torch.tensor([1.0, 10.0, 0.1]).double().expand(2, 3), rtol=0.03)
+    whole = difference(x, tn.Gaussian(1.0, relative_to=tn.SNR(0))).square().mean(2).sqrt()
+    assert torch.allclose(whole[:, 0], whole[:, 2], rtol=0.03)
+
+
+def test_the_largest_element_and_the_size() -> None:
+    """Relative to max |x| of the whole matrix for weights; 1 / sqrt(n) of the elements that a mask keeps."""
+    x = torch.tensor([[1.0, -4.0, 2.0], [0.5, 0.0, 0.25]])
+    at = tn.address(examples=2)
+    unit = tn.noisy(torch.zeros(2, 3), tn.Gaussian(1.0), at)
+    for relative, scale in (("max", torch.tensor([[4.0], [0.5]])), ("size", torch.tensor([[3.0], [3.0]]).rsqrt())):
+        assert torch.allclose(tn.noisy(x, tn.Gaussian(1.0, relative_to=relative), at) - x, unit * scale, atol=1e-6)
+    layer = nn.Linear(3, 2, bias=False)
+    nn.init.constant_(layer.weight, -0.5)
+    with tn.attach(layer, tn.Injection(tn.Rademacher(0.1, relative_to="max"), at=tn.Weights())):
+        out = layer(torch.eye(3))
+    assert torch.allclose((out + 0.5).abs(), torch.tensor(0.05), atol=1e-6)
+
+
+def test_running_std() -> None:
+    """After each step the scale is the standard deviation over all that was seen before it, in any micro-batches."""
+    generator = torch.Generator().manual_seed(0)
+    batches = [torch.randn(6, 3, generator=generator) * torch.tensor([1.0, 10.0, 0.1]) + 5 for _ in range(3)]
+    model = nn.Identity()
+    plan = tn.Injection(tn.Rademacher(1.0, relative_to=tn.RunningStd()), at=tn.Inputs())
+    with tn.attach(model, plan) as noise:
+        for i, x in enumerate(batches):
+            parts = [model(part) - part for part in x.split(2)] if i else [model(x) - x]
+            seen = torch.cat(batches[: max(i, 1)]).double().std(0, unbiased=False)
+            assert torch.allclose(torch.cat(parts).abs().double(), seen.expand(6, 3), rtol=1e-5)
+            noise.step()
+        state = noise.state_dict()
+        after = model(batches[0])
+    with tn.attach(model, plan) as noise:
+        noise.load_state_dict(state)
+        assert same(model(batches[0]), after)
+    plan = tn.Injection(tn.Rademacher(1.0, relative_to=tn.RunningStd(momentum=0.25)), at=tn.Inputs())
+    with tn.attach(model, plan) as noise:
+        moments = []
+        for x in batches:
+            model(x)
+            noise.step()
+            new = torch.stack([x.double().mean(0), x.double().square().mean(0)])
+            moments.append(new if not moments else moments[-1] + 0.25 * (new - moments[-1]))
+        mean, square = moments[-1]
+        found = (model(batches[0]) - batches[0]).abs()[0].double()
+        assert torch.allclose(found, (square - mean.square()).sqrt(), rtol=1e-5)
+
+
+def test_running_std_under_checkpointing_counts_once() -> None:
+    """Broken on purpose: `call.repeats` not asked."""
+    plan = tn.Injection(tn.Gaussian(0.1, relative_to=tn.RunningStd()), at=tn.Activations("block.1"))
+    for reentrant in (True, False):
+        model = Checkpointed(reentrant)
+        with tn.attach(model, plan) as noise:
+            model(data().requires_grad_()).sum().backward()
+            noise.step()
+            (kept,) = noise.state_dict()["measured"].values()
+        assert float(kept["count"]) == 8.0
+
+
+class Checkpointed(nn.Module):
+    """A model that computes its block again in backward."""
+
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+        self.reentrant = reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.block, x, use_reentrant=self.reentrant)
+
+
+# -- a user's own ------------------------------------------------------------------------------------------------------
+
+
+def triangular(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.rand(x.shape, generator=generator) - torch.rand(x.shape, generator=generator)
+
+
+def test_custom_noise() -> None:
+    """It repeats at the same step, resumes, moves on with the step, scales, and is refused in graphs."""
+    x, model = data(4, 50), nn.Identity()
+    plan = tn.Injection(tn.Custom(0.5, triangular), at=tn.Inputs())
+    state = torch.random.get_rng_state()
+    with tn.attach(model, plan) as noise:
+        first = model(x)
+        noise.step()
+        second = model(x)
+    with tn.attach(model, plan) as noise:
+        assert same(model(x), first)
+        noise.load_state_dict({**noise.state_dict(), "step": 1, "running": {"0": 0}})
+        assert same(model(x), second)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not torch.equal(first, second)
+    unit = at_identity(tn.Custom(1.0, triangular), x) - x
+    assert torch.allclose(first - x, 0.5 * unit, atol=1e-6)
+    assert (unit.abs() < 1).all()
+    with tn.attach(model, plan), pytest.raises(Exception, match=r"without torch\.compile"):
+        torch.compile(model, backend="eager", fullgraph=True)(x)
+    with pytest.raises(TypeError, match="of x's shape"):
+        at_identity(tn.Custom(1.0, lambda x, generator: torch.zeros(3)), x)
