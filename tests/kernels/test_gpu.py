@@ -45,6 +45,8 @@ on_gpu = pytest.mark.skipif(INTERPRETED or not torch.cuda.is_available(), reason
 NOISES = [
     *(s(0.3, combine=c) for s in (tn.Gaussian, tn.Uniform) for c in ("add", "multiply", "replace")),
     *(tn.Bernoulli(0.3, combine=c, value=v) for c in ("multiply", "add", "replace") for v in (0.0, 0.1)),
+    *(tn.Laplace(0.3), tn.StudentT(0.3, df=4), tn.Rademacher(0.3), tn.LogNormal(0.3), tn.GaussianDropout(0.3)),
+    tn.SaltAndPepper(0.3, low=-0.7, high=1.9),
 ]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 TOP = 2**32 - 1
