@@ -64,7 +64,7 @@ for name, way, noise, sensitivity in (
     right = (said_in[0].double().mean() + (~said_in[1]).double().mean()) / 2
     second.append((name, f"{noise / sensitivity:.3f}", f"{usual.norm() / noise:.1f}", f"{right:.0%}"))
 
-print("without noise, in units of C; "one" is the worst example that there is")
+print("without noise, in units of C; 'one' is the worst example there is")
 show("|norm|one replaced|one taken away|cosine with its own", *first)
 print()
 show("with noise|noise / sensitivity|norm / noise|guessed right: was it in?", *second)
