@@ -72,6 +72,13 @@ KINDS = [
     Kind("bernoulli_replace", tn.Bernoulli(0.3, combine="replace", value=0.5), scale="nested"),
     Kind("bernoulli_rms", tn.Bernoulli(0.3, combine="replace", value=2.0, relative_to="rms"), scale="nested"),
     Kind("bernoulli_ids", tn.Bernoulli(0.3, combine="replace", value=7), scale="nested", whole_numbers=True),
+    Kind("replace_tokens", tn.ReplaceTokens(0.3, vocabulary=40, never=(1, 3)), "nested", whole_numbers=True),
+    Kind("replace_by_frequency", tn.ReplaceTokens(0.3, frequencies=[0, 2.5, 1, 4]), "nested", whole_numbers=True),
+    Kind("mask_tokens", tn.MaskTokens(0.3, mask_id=3), "nested", whole_numbers=True),
+    Kind("mask_tokens_bert", tn.MaskTokens(0.3, 3, keep=0.1, random=0.1, vocabulary=40), "nested", whole_numbers=True),
+    Kind("drop_tokens", tn.DropTokens(0.3), "nested", whole_numbers=True),
+    Kind("swap_tokens", tn.SwapTokens(0.3), "nested", whole_numbers=True, alone=False),
+    Kind("jitter_tokens", tn.JitterTokens(2.0, vocabulary=40), scale=None, whole_numbers=True),
 ]
 
 PLACES = [

@@ -43,15 +43,20 @@ from .sites import Weights as Weights
 from .sources import Bernoulli as Bernoulli
 from .sources import Colored as Colored
 from .sources import Custom as Custom
+from .sources import DropTokens as DropTokens
 from .sources import Gaussian as Gaussian
 from .sources import GaussianDropout as GaussianDropout
+from .sources import JitterTokens as JitterTokens
 from .sources import Laplace as Laplace
 from .sources import LogNormal as LogNormal
+from .sources import MaskTokens as MaskTokens
 from .sources import Poisson as Poisson
 from .sources import Rademacher as Rademacher
+from .sources import ReplaceTokens as ReplaceTokens
 from .sources import SaltAndPepper as SaltAndPepper
 from .sources import Speckle as Speckle
 from .sources import StudentT as StudentT
+from .sources import SwapTokens as SwapTokens
 from .sources import Uniform as Uniform
 
 __version__ = "0.1.0"

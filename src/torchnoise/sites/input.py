@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import nearest
+from ..token_ids import token_ids
+from .hiding import Hiding, mask_beside, put
 from .site import Site
 from .tree import rebuild, tensors
 
@@ -40,6 +42,10 @@ class Inputs(Site):
     def __init__(self, *names: str) -> None:
         object.__setattr__(self, "names", names)
 
+    def check(self, noise: Noise) -> None:
+        if getattr(noise, "hides", None) is not None:
+            raise TypeError(f"Inputs: {noise} hides tokens in the attention mask, allowed: at=Tokens('input_ids')")
+
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         point, axis = wiring.point("", "input"), wiring.runner.batch_axis
 
@@ -54,46 +60,56 @@ class Inputs(Site):
 
 @dataclass(frozen=True, init=False)
 class Tokens(Site):
-    """Token ids, before the embedding looks them up.
+    """Token ids, before the embedding looks them up. Labels stay, also where they are the same tensor.
 
-    `special` ids are never replaced, and neither is what the attention mask leaves out. Without a name: the argument
-    "input_ids" where there is one, otherwise the first argument's only tensor of integers.
+    `special` ids are never replaced: give it tokenizer.all_special_ids. Neither is what the attention mask leaves out:
+    the argument "attention_mask" beside the ids, or "decoder_attention_mask" for "decoder_input_ids". Without a name:
+    the argument "input_ids" where there is one, otherwise the first argument's only tensor of integers.
 
-    >>> print(Tokens(special=(0, 101, 102)))
+    >>> print(Tokens(special=[0, 101, 102]))
     Tokens(special=(0, 101, 102))
     """
 
     names: tuple[str, ...] = ()
     special: tuple[int, ...] = ()
 
-    def __init__(self, *names: str, special: tuple[int, ...] = ()) -> None:
+    def __init__(self, *names: str, special: Sequence[int] = ()) -> None:
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "special", tuple(special))
+        object.__setattr__(self, "special", token_ids("Tokens: special", special))
 
     def check(self, noise: Noise) -> None:
         takes = getattr(noise, "takes_integers", None)
         if takes is not None and not takes():
             raise TypeError(
                 f"Tokens: {noise} gives no whole numbers, allowed: a kind that replaces ids, such as "
-                "Bernoulli(0.1, combine='replace', value=103)"
+                "ReplaceTokens(0.1, vocabulary=30522) or Bernoulli(0.1, combine='replace', value=103)"
             )
 
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         point, axis = wiring.point("", "token"), wiring.runner.batch_axis
+        pad_id = getattr(point.injection.noise, "hides", None)
+        hiding = None if pad_id is None else Hiding(point, model, pad_id, axis)
 
-        def change_ids(frame: Frame, ids: Tensor) -> Tensor:
+        def change(frame: Frame, path: str, ids: Tensor) -> dict[str, Tensor]:
             keep = None
             if self.special:
                 keep = ~torch.isin(ids, torch.tensor(self.special, device=ids.device))
-            mask = frame.arguments.get("attention_mask")
-            fits = isinstance(mask, Tensor) and mask.shape == ids.shape
-            return point(frame, ids, keep=keep, default_mask="attention_mask" if fits else None, batch_axis=axis)
+            place, mask = mask_beside(path, frame.arguments)
+            fits = mask is not None and mask.shape == ids.shape
+            how: dict[str, Any] = {"keep": keep, "default_mask": place if fits else None, "batch_axis": axis}
+            if hiding is None:
+                return {path: point(frame, ids, **how)}
+            noised, masks = hiding.hide(ids, point(frame, hiding.no_ids(ids), **how), place, mask)
+            return {path: noised, **masks}
 
         def before(frame: Frame, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             names = self.names or (("input_ids",) if "input_ids" in frame.arguments else ())
-            change = {p for p, _ in _targets(frame.arguments, names, wiring.runner.names, floating=False)}
-            noised, _ = rebuild(frame.arguments, lambda p, t: change_ids(frame, t) if p in change else None)
-            return frame.rebuild(noised, args, kwargs)
+            for path, ids in _targets(frame.arguments, names, wiring.runner.names, floating=False):
+                given = frame.arguments
+                noised = put(given, change(frame, path, ids))
+                added = dict.fromkeys(name for name in noised if name not in given)  # a mask, where there was none
+                args, kwargs = frame.rebuild(noised, args, {**kwargs, **added})
+            return args, kwargs
 
         wiring.carrier(model).before.append(before)
 

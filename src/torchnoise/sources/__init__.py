@@ -12,4 +12,9 @@ from .poisson import Poisson as Poisson
 from .rademacher import Rademacher as Rademacher
 from .salt_and_pepper import SaltAndPepper as SaltAndPepper
 from .student_t import StudentT as StudentT
+from .tokens import DropTokens as DropTokens
+from .tokens import JitterTokens as JitterTokens
+from .tokens import MaskTokens as MaskTokens
+from .tokens import ReplaceTokens as ReplaceTokens
+from .tokens import SwapTokens as SwapTokens
 from .uniform import Uniform as Uniform
