@@ -25,6 +25,7 @@ from .nn.swap import Swapped as Swapped
 from .nn.swap import faster_dropout as faster_dropout
 from .plan import Injection as Injection
 from .plan import Plan as Plan
+from .plans import PlanError as PlanError
 from .private import PerExampleGradients as PerExampleGradients
 from .schedules import constant as constant
 from .schedules import cosine as cosine

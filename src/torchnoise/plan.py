@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from . import plans
 from .noise import Noise
 from .schedules import Schedule
 from .sites.masks import Mask
@@ -88,6 +90,37 @@ class Plan:
             if not isinstance(one, Injection):
                 raise TypeError(f"Plan: got {one!r}, allowed: Injection(noise, at=site)")
         self.injections = tuple(injections)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Plan:
+        """The plan in a YAML file (see docs/plans.md). Nothing that a file names is imported or run.
+
+        Raises:
+            PlanError: a file that holds no plan: one line for each problem, with file, line, and what is allowed.
+        """
+        return plans.part("read").read_file(path).plan
+
+    @classmethod
+    def from_yaml(cls, text: str, name: str = "<text>") -> Plan:
+        """The plan in a YAML text; errors call it `name`.
+
+        >>> print(Plan.from_yaml("injections: [{noise: {kind: gaussian, strength: 0.1}, at: inputs}]"))
+        #  noise          unit             at        when      mask  dims
+        0  Gaussian(0.1)  sigma, absolute  Inputs()  constant  -     all
+        """
+        return plans.part("read").read_text(text, name).plan
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan as a YAML file, from which `load` gives an equal one; module types are written by name.
+
+        Raises:
+            PlanError: an injection that no file can hold, such as one with a function; nothing is written then.
+        """
+        plans.part("write").write_file(self, path)
+
+    def to_yaml(self) -> str:
+        """The plan as YAML text, as `save` writes it."""
+        return plans.part("write").write_text(self)
 
     def __iter__(self) -> Iterator[Injection]:
         return iter(self.injections)

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from ..errors import nearest
 
-Selector = str | re.Pattern | type | Callable[[str, Any], bool]
+
+@dataclass(frozen=True)
+class TypeName:
+    """A module type by its class's name, or that of one of its bases: for files, which must not import anything.
+
+    >>> TypeName("Linear").of(nn.Linear(1, 1)), TypeName("ReLU").of(nn.Linear(1, 1))
+    (True, False)
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name.isidentifier()):
+            raise ValueError(f"{self.name!r} is not the name of a class, allowed: a name without dots, such as 'ReLU'")
+
+    def __repr__(self) -> str:
+        return f"TypeName({self.name!r})"
+
+    def of(self, module: nn.Module) -> bool:
+        """Whether `module` is of a class with this name."""
+        return any(c.__name__ == self.name for c in type(module).__mro__)
+
+
+Selector = str | re.Pattern | type | TypeName | Callable[[str, Any], bool]
 
 
 def as_selectors(given: Selector | Iterable[Selector]) -> tuple[Selector, ...]:
     """One selector or several, as a tuple; anything else is refused in one line."""
-    many = (given,) if isinstance(given, str | re.Pattern | type) or callable(given) else tuple(given)
+    known = str | re.Pattern | type | TypeName
+    many = (given,) if isinstance(given, known) or callable(given) else tuple(given)
     for one in many:
-        if not (isinstance(one, str | re.Pattern | type) or callable(one)):
+        if not (isinstance(one, known) or callable(one)):
             raise TypeError(
                 f"selector {one!r}, allowed: a glob such as 'encoder.*', re.compile(...), a module type, "
                 "or a function of (name, module)"
@@ -52,6 +77,8 @@ def matches(selector: Selector, name: str, module: nn.Module, thing: Any, subtre
         return any(pattern.fullmatch(n) for n in names)
     if isinstance(selector, type):
         return isinstance(module, selector)
+    if isinstance(selector, TypeName):
+        return selector.of(module)
     return bool(selector(name, thing))
 
 
@@ -73,6 +100,9 @@ def select(
         found = {i for i, (n, m, t) in enumerate(rows) if matches(selector, n, m, t, subtree)}
         if not found:
             names = [n for n, _, _ in rows if n]
+            if isinstance(selector, TypeName):
+                names = sorted({type(m).__name__ for _, m, _ in rows})
+                selector = selector.name
             shown = selector.__name__ if isinstance(selector, type) else selector
             shown = shown.pattern if isinstance(shown, re.Pattern) else shown
             hint = nearest(str(shown), names)
