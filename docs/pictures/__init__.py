@@ -1,0 +1,1 @@
+"""The pictures of docs/images/noise, drawn by docs/make_pictures.py."""
