@@ -10,10 +10,10 @@ from types import ModuleType
 import torchnoise as tn
 
 NAMES = """
-Activations Attachment Bernoulli Colored Custom Embeddings FGSM Gaussian GaussianDropout Gradients Injection
-Inputs Laplace Learned LogNormal NoEffectWarning PerExampleGradients Plan PlanError Poisson Prediction
+Activations Attachment Bernoulli Colored Custom Embeddings FGSM Gaussian GaussianDropout Gradients History Injection
+Inputs Interrupted Laplace Learned LogNormal NoEffectWarning PerExampleGradients Plan PlanError Poisson Prediction
 Rademacher RunningStd SNR SaltAndPepper Speckle StudentT Swapped Tokens Uniform Weights active address attach constant
-cosine exponential faster_dropout join linear noisy power_decay predict warm_up window
+cosine exponential faster_dropout fit join linear noisy power_decay predict warm_up window
 DropTokens JitterTokens MaskTokens ReplaceTokens SwapTokens
 """
 

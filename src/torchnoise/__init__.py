@@ -59,5 +59,8 @@ from .sources import Speckle as Speckle
 from .sources import StudentT as StudentT
 from .sources import SwapTokens as SwapTokens
 from .sources import Uniform as Uniform
+from .training import History as History
+from .training import Interrupted as Interrupted
+from .training import fit as fit
 
 __version__ = "0.1.0"

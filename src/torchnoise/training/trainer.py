@@ -1,0 +1,136 @@
+"""One optimizer step: the gradient of the mean over all its examples, however they are cut up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..attach import Attachment
+from ..clock import strengths_at
+from .batches import size_of, take_apart
+from .loaders import Piece
+from .losses import batch_loss
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Stepped(NamedTuple):
+    """One step: this process's sum of losses over `rows` examples; the total norm before clipping; the learning rate;
+    whether the optimizer left it out, as it does where gradients overflow in half precision.
+    """
+
+    loss: Tensor
+    rows: int
+    norm: Tensor
+    rate: float
+    skipped: bool
+
+
+class Trainer:
+    """A model, its optimizer and its noise, ready to step.
+
+    model: as Accelerate prepared it;  bare: inside all wrappers;  learned: the noise's own parameters;
+    examples: of the training data, by which the penalty of learned noise is divided.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: nn.Module,
+        bare: nn.Module,
+        optimizer: Any,
+        noise: Attachment,
+        settings: Settings,
+        examples: int | None,
+    ) -> None:
+        self.accelerator, self.model, self.bare, self.optimizer = accelerator, model, bare, optimizer
+        self.noise, self.settings, self.examples = noise, settings, examples or 1
+        # Accelerate's shell looks for other optimizers' packages in each step, and is needed for scaled losses only
+        self._plain = optimizer.optimizer
+        self._stepping = self._plain if accelerator.scaler is None else optimizer
+        # without what synchronises processes in a forward: in validation, some have fewer batches
+        self.inner = model
+        if isinstance(model, nn.parallel.DistributedDataParallel):
+            self.inner = model.module
+        self.learned = list(noise.parameters())
+        self.trained = [p for p in bare.parameters() if p.requires_grad]
+        self.wide = torch.float32 if accelerator.device.type == "mps" else torch.float64  # of sums over many examples
+
+    def step(self, group: Sequence[Piece]) -> Stepped:
+        """One optimizer step on the pieces of some batches."""
+        total = sum(piece.total for piece in group)
+        sums = torch.zeros((), dtype=self.wide, device=self.accelerator.device)
+        self._plain.zero_grad()
+        before = 0
+        for i, piece in enumerate(group):
+            last = i == len(group) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                mean = self._loss(piece, before)
+                # processes' gradients are averaged, so that this is the gradient of the mean over the step's examples
+                weight = piece.rows * self.accelerator.num_processes / total
+                loss = mean if weight == 1.0 else mean * weight
+                if last and self.learned:
+                    loss = loss + self.noise.penalty() / self.examples
+                self.accelerator.backward(loss)
+            sums += mean.detach() * piece.rows
+            before += piece.total
+        self._average_learned()
+        norm, rate = self._clip(), float(self._plain.param_groups[0]["lr"])
+        self._stepping.step()
+        return Stepped(sums, sum(p.rows for p in group), norm, rate, bool(self.optimizer.step_was_skipped))
+
+    def _loss(self, piece: Piece, before: int) -> Tensor:
+        """The mean loss of a piece; `before` counts the step's examples in earlier batches."""
+        from accelerate.utils import send_to_device
+
+        rows = size_of(piece.batch)
+        parts = take_apart(piece.batch, self.bare, self.settings.loss is not None)
+        args, kwargs, target = send_to_device(tuple(parts), self.accelerator.device, non_blocking=True)
+        ids = before + piece.first + torch.arange(rows)
+
+        def once() -> Tensor:
+            # the examples' numbers in the whole step: noise does not depend on how it is cut up
+            self.noise.examples(ids)
+            output = self.model(*args, **kwargs)
+            return self.noise.check(batch_loss(self.settings.loss, output, target, rows))
+
+        clean = once()
+        if not self.settings.adversarial:
+            return clean
+        scaler = self.accelerator.scaler
+        self.noise.ascend(clean if scaler is None else scaler.scale(clean), retain_graph=True)
+        return 0.5 * clean + 0.5 * once()
+
+    def _average_learned(self) -> None:
+        """DistributedDataParallel does not know the noise's own parameters."""
+        if self.accelerator.num_processes > 1:
+            for parameter in self.learned:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+
+    def _clip(self) -> Tensor:
+        """The model's total gradient norm, clipped where that is asked for; noise on gradients comes after it."""
+        limit = self.settings.clip_grad_norm
+        if limit is not None:
+            return self.accelerator.clip_grad_norm_(self.trained, limit)
+        self.accelerator.unscale_gradients()
+        return torch.nn.utils.get_total_norm([p.grad for p in self.trained if p.grad is not None])
+
+    def strengths(self) -> list[float]:
+        """Each injection's strength at the current step; a learned one times its mean sigma."""
+        strengths = list(strengths_at(self.settings.plan, self.noise.current_step))
+        sigmas: dict[int, list[float]] = {}
+        for point in self.noise._runner.points:
+            if "learned" in point.memory:
+                sigmas.setdefault(point.injection_index, []).append(
+                    float(point.memory["learned"].detach().exp().mean())
+                )
+        return [s * fmean(sigmas.get(i, [1.0])) for i, s in enumerate(strengths)]
