@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 LAWS = "tests/laws/test_"
+SOURCES = "tests/test_sources.py::test_"
+PROPERTIES = "tests/test_properties.py::test_"
 
 
 class Break(NamedTuple):
@@ -59,7 +61,7 @@ BREAKS = [
     Break("memory: changed operands", "inject.py", "!= ctx.versions:", "== 0:", "tests/kernels/test_operation.py"),
     Break("memory: changes in place", "perturb.py", "if not tensor.is_inference():", "if False:", "tests/test_bad_input.py::test_a_change_in_place_is_seen_by_autograd"),
     Break("masks: padding", "kernels/loops.py", "if job[KEEP] != 0:", "if False:", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian]"),
-    Break("masks: true lengths", "noise.py", "(wide, call.keep, call.batch_axis)", "(wide, None, call.batch_axis)", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian_rms]"),
+    Break("masks: true lengths", "magnitudes/measured.py", "(x.dtype)), call.keep, call.batch_axis)", "(x.dtype)), None, call.batch_axis)", LAWS + "masks.py::test_padding_gets_none_and_its_amount_changes_nothing[gaussian_rms]"),
     Break("masks: special tokens", "sites/input.py", "if self.special:", "if False:", LAWS + "masks.py::test_tokens_spare_special_ids_and_padding"),
     Break("masks: padding ids", "sites/activation.py", "keep = None if padding is None else", "keep = None if True else", LAWS + "masks.py::test_embeddings_spare_padding_ids_and_masked_positions"),
     Break("once: what never runs", "sites/site.py", "fired: bool = False", "fired: bool = True", LAWS + "once.py::test_what_never_runs_is_named"),
@@ -86,6 +88,34 @@ BREAKS = [
     Break("rows: zero rows", "sites/rows.py", "torch.where(some, power, 1.0).sqrt()", "power.sqrt()", "tests/test_weight_rows.py"),
     Break("dropout: what is left", "nn/swap.py", "return reads_p and not called", "return False", "tests/nn/test_dropout.py"),
     Break("oracle: the normal transform", "streams/normal.py", "quadrant = (word + (1 << 29)) >> 30", "quadrant = word >> 30", "tests/streams/test_normal.py::test_against_the_definition"),
+    Break("sources: log-normal keeps the mean", "sources/log_normal.py", 'return 0.5 if self.keep == "mean" else 0.0', "return 0.0", SOURCES + "distribution"),
+    Break("sources: Student's t has words of its own", "sources/student_t.py", "v0, v1, v2, v3 = more_words_of(w0, w1, w2, w3)", "v0, v1, v2, v3 = w1, w0, w3, w2", SOURCES + "neighbours_are_independent"),
+    Break("sources: Student's t, degrees of freedom", "sources/student_t.py", "return strength, df, _TWO / df", "return strength, df, _TWO / (df + _TWO)", SOURCES + "distribution"),
+    Break("sources: Laplace has one scale", "sources/laplace.py", "log_uniform_of(u32(word >> _BIT), _WIDTH)", "log_uniform_of(u32(word >> _BIT), i32(32))", SOURCES + "distribution"),
+    Break("sources: salt and pepper have equal chances", "sources/salt_and_pepper.py", "u32(word & _BIT) != _NONE", "u32(word >> u32(31)) != _NONE", SOURCES + "signs_and_ends_have_equal_chances"),
+    Break("sources: dropout's variance", "sources/gaussian_dropout.py", "np.sqrt(p / (_ONE - p))", "np.sqrt(p)", SOURCES + "gaussian_dropout_has_dropouts_variance[0.5]"),
+    Break("sources: expm1", "streams/exponential.py", "total = r * SERIES[-1] + SERIES[-2]", "total = r * 0.0 + SERIES[-2]", SOURCES + "expm1"),
+    Break("sources: Poisson counts from u on", "streams/counts.py", "(u >= reached)", "(u > reached)", SOURCES + "a_count_begins_where_the_one_before_it_ends"),
+    Break("sources: Poisson's terms", "streams/counts.py", "(1.0 / k)", "(1.0 / (k + 1))", SOURCES + "small_counts_are_exact[3.0]"),
+    Break("sources: Poisson's expansion", "streams/counts.py", "8.0 / 405.0) / rate", "8.0 / 405.0) * rate", SOURCES + "large_counts_are_nearly_exact[20.0]"),
+    Break("sources: normal quantiles", "streams/counts.py", "w - 2.5", "w - 3.0", SOURCES + "normal_quantile"),
+    Break("sources: coloured noise is rounded", "sources/colored.py", "torch.fft.rfft(taps), n=length).round()", "torch.fft.rfft(taps), n=length)", SOURCES + "whole_numbers_are_convolved_exactly"),
+    Break("sources: coloured noise has one variance", "sources/colored.py", "spectrum / spectrum.norm()", "spectrum / spectrum.max()", SOURCES + "the_spectrum_falls_as_a_power[1.0]"),
+    Break("sources: a user's own repeats", "sources/custom.py", "manual_seed(int(words[0]) << 32 | int(words[1]))", "manual_seed(id(x))", SOURCES + "custom_noise"),
+    Break("sources: private noise is drawn from its stream", "private/per_example.py", "not isinstance(noise, RandomNoise) or ", "", SOURCES + "what_makes_no_sense_is_refused"),
+    Break("magnitudes: a norm of what is kept", "magnitudes/norms.py", "None, call.keep)", "None, None)", SOURCES + "norms"),
+    Break("magnitudes: SNR of any source", "magnitudes/snr.py", " / (noise.unit_std() or 1.0)", "", SOURCES + "signal_to_noise"),
+    Break("magnitudes: a recompute is no new example", "magnitudes/running.py", "if not call.repeats:", "if True:", SOURCES + "running_std_under_checkpointing_counts_once"),
+    Break("magnitudes: features are counted one by one", "magnitudes/running.py", 'weight = new["count"] / count.clamp(min=1)', 'weight = new["count"].max() / count.max()', SOURCES + "running_std_counts_what_is_there"),
+    Break("magnitudes: means that differ", "magnitudes/running.py", " + weight * (1.0 - weight) * apart.square()", "", SOURCES + "running_std"),
+    Break("magnitudes: stopped within a step", "attach.py", 'state.get("measuring", {})', "{}", SOURCES + "running_std_stopped_within_a_step"),
+    Break("properties: one answer", "oracle.py", "out if keep is None else torch.where(keep, out, x)", "out if keep is None else x + (out - x) * keep", PROPERTIES + "what_is_masked_keeps_every_bit[pink]"),
+    Break("properties: strides", "perturb.py", "target.copy_(found)", "target.copy_(found.reshape(-1).view(found.shape[::-1]).permute(*range(found.dim())[::-1]))", PROPERTIES + "one_answer[pink]"),
+    Break("properties: roots of what is below 0", "magnitudes/measured.py", "return mean_over((x - mean_over(x, keep, axes)).square(), keep, axes).sqrt()", "return (mean_over(x.square(), keep, axes) - mean_over(x, keep, axes).square()).sqrt()", PROPERTIES + "finite_numbers_stay_numbers[gaussian_std]"),
+    Break("properties: micro-batches", "oracle.py", ".movedim(0, batch_axis)", ".movedim(0, -1).movedim(-1, 0)", PROPERTIES + "micro_batches_cut_anywhere[pink]"),
+    Break("properties: dims", "sites/masks.py", "shape[axis] = size", "shape[axis % x.dim() - 1] = size", PROPERTIES + "chosen_dims[gaussian]"),
+    Break("properties: vmap", "operation.py", "value if axis is None else value.select(axis, i)", "value if axis is None else value.select(axis, 0)", PROPERTIES + "vmap_is_a_loop[gaussian]"),
+    Break("properties: gradients", "combine.py", 'Combine("replace", _replace, backward="erase")', 'Combine("replace", _replace, backward=None)', PROPERTIES + "gradients_by_the_formula[gaussian_replace]"),
 ]  # fmt: skip
 
 

@@ -258,6 +258,10 @@ class Attachment:
         kept = {f"{p.path}|{p.role}": p.memory for p in self._runner.points}
         return {place: memory for place, memory in kept.items() if memory and "learned" not in memory}
 
+    def _measuring(self) -> dict[str, dict[str, Any]]:
+        """What the forwards of this step have measured so far, which memory takes in at its end."""
+        return {f"{p.path}|{p.role}": p.scratch["measured"] for p in self._runner.points if "measured" in p.scratch}
+
     # -- stop and go on -----------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -270,6 +274,7 @@ class Attachment:
             "sites": self._runner.keys.by_place(),
             "learned": {place: scale.detach().clone() for place, scale in self._learned().items()},
             "measured": {place: {k: v.clone() for k, v in kept.items()} for place, kept in self._measured().items()},
+            "measuring": {place: {k: v.clone() for k, v in kept.items()} for place, kept in self._measuring().items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -299,6 +304,9 @@ class Attachment:
         for place, kept in self._measured().items():
             kept.update({k: v.clone() for k, v in state.get("measured", {}).get(place, {}).items()})
         self._runner.go_to(state["step"], state["running"])
+        for point in self._runner.points:
+            if begun := state.get("measuring", {}).get(f"{point.path}|{point.role}"):
+                point.scratch["measured"] = {k: v.clone() for k, v in begun.items()}
 
     def detach(self) -> None:
         """Take everything out again. The model is as it was; a second call does nothing."""

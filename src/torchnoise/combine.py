@@ -6,6 +6,7 @@ A draw has `values` (float32) and, for kinds that touch only some elements, `hit
     multiply   out = x * (1 + scale * values)                        kinds that touch every element
                out = x * values where hit, x elsewhere, times `gain`    kinds with hits
     replace    out = scale * values                                  where hit
+    count      out = x in quanta of scale^2, as many as a uniform value in (-1, 1) says (streams/counts.py)
     erase      out = 0                                               where hit: the gradient of replace
 """
 
@@ -16,6 +17,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from .streams.counts import counted
 
 
 class Draw(NamedTuple):
@@ -74,6 +77,10 @@ def _replace(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
     return values if draw.hit is None else torch.where(draw.hit, values, x)
 
 
+def _count(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
+    return counted(x, draw.values, x.new_ones(()) if scale is None else scale)
+
+
 def _erase(x: Tensor, draw: Draw, scale: Tensor | None) -> Tensor:
     return torch.zeros_like(x) if draw.hit is None else torch.where(draw.hit, 0.0, x)
 
@@ -83,5 +90,7 @@ COMBINES = {
     # multiply is relative to x already; only a learned scale goes with it
     "multiply": Combine("multiply", _multiply, "multiply", needs_x=True, takes_scale=False, spares_misses=False),
     "replace": Combine("replace", _replace, backward="erase"),
+    # in the mean x, so gradients go straight through; the scale is the strength itself
+    "count": Combine("count", _count, backward=None, takes_scale=False),
     "erase": Combine("erase", _erase, backward="erase", takes_scale=False, scaled=False),
 }

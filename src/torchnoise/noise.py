@@ -156,9 +156,9 @@ class RandomNoise(Noise):
         """
         raise NotImplementedError(f"{type(self).__name__} has neither draw nor draw_for")
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
-        """From random words to a draw in the tensor's shape, for sources that look at the tensor."""
-        drawn = self.draw(words, strength)
+    def draw_for(self, signal: Signal, strength: Tensor) -> Draw:
+        """A draw in the tensor's shape. Sources that look at the tensor have this in place of `draw`."""
+        drawn = self.draw(signal.words, strength)
         values = drawn.values if drawn.values.dim() == 0 else signal.lay_out(drawn.values)
         return Draw(values, None if drawn.hit is None else signal.lay_out(drawn.hit), drawn.gain)
 

@@ -6,6 +6,7 @@ Every faster form (kernels/) has its bits. It is what runs where no faster form 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from .combine import COMBINES, Draw
 from .streams.address import Address, words
+from .streams.normal import normal
 
 if TYPE_CHECKING:
     from .noise import RandomNoise
@@ -20,20 +22,6 @@ if TYPE_CHECKING:
 # Random words for `count` elements of each example from element `first` on: (address, count, first) -> [B, blocks, 4]
 Stream = Callable[[Address, int, int], Tensor]
 address_stream: Stream = words
-
-
-class Signal(NamedTuple):
-    """What a source may see of the tensor that its noise enters.
-
-    x, keep: the tensor, and where noise may enter (bool, expandable to x; None: everywhere);
-    batch_axis, first: as in Static; lay_out: [B, blocks, 4] of any dtype -> x's shape.
-    """
-
-    x: Tensor
-    keep: Tensor | None
-    batch_axis: int | None
-    first: int
-    lay_out: Callable[[Tensor], Tensor]
 
 
 class Static(NamedTuple):
@@ -66,20 +54,62 @@ def lay_out(blocks: Tensor, shape: torch.Size, batch_axis: int | None, first: in
     return flat.reshape([shape[batch_axis], *rest]).movedim(0, batch_axis)
 
 
-def draw(x: Tensor, static: Static, strength: Tensor, address: Address, keep: Tensor | None = None) -> Draw:
+class Signal:
+    """What a source may see of the tensor that its noise enters: x, where noise may enter (keep: bool, expandable to
+    x; None: everywhere), the axis of examples; and what it may draw from: words, or standard normal deviates.
+    """
+
+    def __init__(
+        self, x: Tensor, keep: Tensor | None, static: Static, address: Address, deviates: Deviates | None = None
+    ) -> None:
+        self.x, self.keep, self.batch_axis = x, keep, static.batch_axis
+        self._static, self._address, self._deviates = static, address, deviates
+
+    @cached_property
+    def words(self) -> Tensor:
+        """Random words for x's elements: int64 [B, blocks, 4]."""
+        examples = 1 if self.batch_axis is None else self._address.examples.shape[0]
+        count = self.x.numel() // examples if examples else 0
+        return self._static.stream(self._address, count, self._static.first)
+
+    def lay_out(self, blocks: Tensor) -> Tensor:
+        """[B, blocks, 4] of any dtype in x's shape."""
+        return lay_out(blocks, self.x.shape, self.batch_axis, self._static.first)
+
+    def deviates(self) -> Tensor:
+        """Standard normal deviates in x's shape: float32, those of Gaussian noise at this address."""
+        if self._deviates is not None:
+            return self._deviates(self.x, self._static, self._address)
+        return self.lay_out(normal(self.words))
+
+
+# A faster way to the same standard normal deviates: (x, static, address) -> float32 of x's shape
+Deviates = Callable[[Tensor, Static, Address], Tensor]
+
+
+def draw(
+    x: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    keep: Tensor | None = None,
+    deviates: Deviates | None = None,
+) -> Draw:
     """What a noise draws at `address` for the tensor x, in x's shape."""
-    noise, _, batch_axis, first, stream = static
-    examples = 1 if batch_axis is None else address.examples.shape[0]
-    count = x.numel() // examples if examples else 0
-    signal = Signal(x, keep, batch_axis, first, lambda blocks: lay_out(blocks, x.shape, batch_axis, first))
-    return noise.draw_for(signal, stream(address, count, first), strength)
+    return static.noise.draw_for(Signal(x, keep, static, address, deviates), strength)
 
 
 def perturb(
-    x: Tensor, static: Static, strength: Tensor, address: Address, scale: Tensor | None, keep: Tensor | None
+    x: Tensor,
+    static: Static,
+    strength: Tensor,
+    address: Address,
+    scale: Tensor | None,
+    keep: Tensor | None,
+    deviates: Deviates | None = None,
 ) -> Tensor:
     """x with a draw, and x's own bits where strength is 0 or keep is False. Rounded once, to x's dtype."""
-    drawn = draw(x, static, strength, address, keep)
+    drawn = draw(x, static, strength, address, keep, deviates)
     wide = x.to(compute_dtype(x.dtype)) if x.is_floating_point() else x
     combine = COMBINES[static.combine]
     out = combine.forward(wide, drawn, scale).to(x.dtype)

@@ -67,10 +67,11 @@ class Runner:
         self._say_what_never_ran()
         if self.step >= MAX_STEP:
             raise OverflowError(f"step {self.step}: addresses hold steps up to {MAX_STEP}")
-        for point in self.points:
+        left = [(point, dict(point.scratch)) for point in self.points]
+        self.go_to(self.step + 1)  # first: where a schedule refuses, nothing has changed
+        for point, scratch in left:
             if point.injection.noise.magnitude is not None:
-                point.injection.noise.magnitude.end_step(point.memory, point.scratch)
-        self.go_to(self.step + 1)
+                point.injection.noise.magnitude.end_step(point.memory, scratch)
 
     def go_to(self, step: int, numbers: dict[str, int] | None = None) -> None:
         """Begin a step: nothing of another step is remembered. numbers: of each pass's next example, where not 0."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 import torchnoise as tn
@@ -110,6 +111,37 @@ def random_bits(shape: tuple[int, ...], dtype: torch.dtype, seed: int = 0) -> Te
     return torch.randint(info.min, info.max, shape, generator=generator, dtype=kind).view(dtype)
 
 
+# -- how tensors may lie ----------------------------------------------------------------------------------------------
+
+LAYOUTS = ("contiguous", "transposed", "sliced", "offset", "reversed axes")
+
+
+def divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def laid_out(x: Tensor, how: str) -> Tensor:
+    """The same elements, lying otherwise, inside a larger block of memory where that is possible."""
+    if how == "transposed" and x.dim() >= 2:
+        return x.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if how == "reversed axes":
+        axes = tuple(reversed(range(x.dim())))
+        return x.permute(axes).contiguous().permute(axes)
+    if how == "sliced" and x.dim():
+        room = torch.full((*[s + 1 for s in x.shape[:-1]], 3 * x.shape[-1] + 2), 7.0, dtype=x.dtype)
+        place = room[tuple(slice(1, None) for _ in x.shape[:-1])][..., 1::3][..., : x.shape[-1]]
+        return place.copy_(x)
+    if how == "offset":
+        return torch.full((x.numel() + 5,), 7.0, dtype=x.dtype)[3 : 3 + x.numel()].view(x.shape).copy_(x)
+    return x.contiguous()
+
+
+def broadcast(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape that expands to this one: some axes of size 1, some of the first left out."""
+    small = tuple(draw(st.sampled_from([s, 1])) if s != 1 else 1 for s in shape)
+    return small[draw(st.integers(0, len(small))) :]
+
+
 # -- fresh processes ---------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +196,7 @@ SHIPPED: dict[str, RandomNoise] = {
     "gaussian dropout multiply": tn.GaussianDropout(0.3),
     "gaussian dropout add": tn.GaussianDropout(0.3, combine="add"),
     "salt-and-pepper replace": tn.SaltAndPepper(0.3, low=-0.7, high=1.9),
+    "poisson count": tn.Poisson(0.3),
     "bernoulli add": tn.Bernoulli(0.3, combine="add", value=0.5),
     "bernoulli multiply": tn.Bernoulli(0.3),
     "bernoulli multiply 2": tn.Bernoulli(0.3, value=2.0),

@@ -8,7 +8,22 @@ from collections.abc import Callable
 import pytest
 import torch
 from cases import KINDS, Kind, pair_name, same
-from draws import DTYPES, Call, at, bits, call, fast, kernels_only, random_bits, same_numbers, slow
+from draws import (
+    DTYPES,
+    LAYOUTS,
+    Call,
+    at,
+    bits,
+    broadcast,
+    call,
+    divisors,
+    fast,
+    kernels_only,
+    laid_out,
+    random_bits,
+    same_numbers,
+    slow,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -19,12 +34,13 @@ from torchnoise.kernels import launch
 from torchnoise.noise import RandomNoise
 from torchnoise.oracle import Static
 from torchnoise.perturb import perturb, perturb_later
+from torchnoise.sources.tokens.token_noise import TokenNoise
 from torchnoise.streams import Address
 
 SLOW = oracle.perturb
-# their draws look at the signal, so that torch's operations draw them; ids take the oracle, too
-WITHOUT_KERNEL = {"poisson", "pink"}
-RANDOM = [k for k in KINDS if isinstance(k.noise, RandomNoise) and k.name not in WITHOUT_KERNEL]
+# its draw looks at the signal, so that torch's operations draw it; ids take the oracle, too
+WITHOUT_KERNEL = (tn.Colored, TokenNoise)
+RANDOM = [k for k in KINDS if isinstance(k.noise, RandomNoise) and not isinstance(k.noise, WITHOUT_KERNEL)]
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: str(d).removeprefix("torch."))
 kinds = pytest.mark.parametrize("kind", RANDOM, ids=pair_name)
 
@@ -52,11 +68,9 @@ def numbers(shape: tuple[int, ...], dtype: torch.dtype, seed: int = 0) -> Tensor
 
 def scale_of(noise: RandomNoise, x: Tensor, batch_axis: int | None) -> Tensor | None:
     """The scale that the noise would be given by its magnitude."""
-    if noise.relative_to is None:
-        return None
-    if not isinstance(noise.relative_to, str):
+    if noise.magnitude is not None and not isinstance(noise.relative_to, str):
         return torch.tensor(0.2)
-    one = tn.noise.Call(at(), torch.tensor(0.0), batch_axis=batch_axis)
+    one = tn.noise.Call(at(), torch.tensor(0.3), batch_axis=batch_axis)
     return noise.scale(x, one)
 
 
@@ -90,33 +104,6 @@ def test_any_combine_of_any_kind(kind: Kind, combine: str) -> None:
 SIZES = st.one_of(st.integers(0, 9), st.integers(0, 70))
 LARGE = [(8193,), (2, 10_001), (3, 7, 1201), (1, 16_400), (4100, 2, 2), (2, 2050, 4), (1, 3 * 4 * 512 + 1)]
 SHAPES = st.one_of(st.lists(SIZES, max_size=3).map(tuple), st.sampled_from(LARGE))
-LAYOUTS = ("contiguous", "transposed", "sliced", "offset", "reversed axes")
-
-
-def divisors(n: int) -> list[int]:
-    return [d for d in range(1, n + 1) if n % d == 0]
-
-
-def laid_out(x: Tensor, how: str) -> Tensor:
-    """The same elements, lying otherwise, inside a larger block of memory where that is possible."""
-    if how == "transposed" and x.dim() >= 2:
-        return x.transpose(-1, -2).contiguous().transpose(-1, -2)
-    if how == "reversed axes":
-        axes = tuple(reversed(range(x.dim())))
-        return x.permute(axes).contiguous().permute(axes)
-    if how == "sliced" and x.dim():
-        room = torch.full((*[s + 1 for s in x.shape[:-1]], 3 * x.shape[-1] + 2), 7.0, dtype=x.dtype)
-        place = room[tuple(slice(1, None) for _ in x.shape[:-1])][..., 1::3][..., : x.shape[-1]]
-        return place.copy_(x)
-    if how == "offset":
-        return torch.full((x.numel() + 5,), 7.0, dtype=x.dtype)[3 : 3 + x.numel()].view(x.shape).copy_(x)
-    return x.contiguous()
-
-
-def broadcast(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape that expands to this one: some axes of size 1, some of the first left out."""
-    small = tuple(draw(st.sampled_from([s, 1])) if s != 1 else 1 for s in shape)
-    return small[draw(st.integers(0, len(small))) :]
 
 
 @st.composite

@@ -47,6 +47,7 @@ NOISES = [
     *(tn.Bernoulli(0.3, combine=c, value=v) for c in ("multiply", "add", "replace") for v in (0.0, 0.1)),
     *(tn.Laplace(0.3), tn.StudentT(0.3, df=4), tn.Rademacher(0.3), tn.LogNormal(0.3), tn.GaussianDropout(0.3)),
     tn.SaltAndPepper(0.3, low=-0.7, high=1.9),
+    tn.Poisson(0.3),
 ]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 TOP = 2**32 - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .counts import counted
 from .scalar import f32, scalar
 
 _ZERO, _ONE = f32(0.0), f32(1.0)
@@ -38,9 +39,15 @@ def replace(x: Any, v: Any, scale: Any) -> Any:
 
 
 @scalar
+def count(x: Any, v: Any, scale: Any) -> Any:
+    """x in quanta of scale^2, as many as v says."""
+    return counted(x, v, scale)
+
+
+@scalar
 def erase(x: Any, v: Any, scale: Any) -> Any:
     """0: the gradient with respect to an element that was replaced."""
     return _ZERO
 
 
-COMBINES = {f.__name__: f for f in (add, multiply, factor, replace, erase)}
+COMBINES = {f.__name__: f for f in (add, multiply, factor, replace, count, erase)}

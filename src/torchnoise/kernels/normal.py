@@ -23,9 +23,9 @@ _BIT = u32(1)
 
 
 @scalar
-def log_uniform(word: Any, width: Any) -> Any:
-    """ln U with U = (word + 1/2) / 2^width."""
-    bits = bits_of(f32(word) + _HALF)
+def _split_log(x: Any) -> Any:
+    """A whole number n and a value l with ln x = n ln 2 + l."""
+    bits = bits_of(x)
     exponent = i32(i32(bits - _SQRT_HALF) >> _MANTISSA)
     f = float_of(i32(bits - i32(exponent << _MANTISSA))) - _ONE
     square = f * f
@@ -35,7 +35,21 @@ def log_uniform(word: Any, width: Any) -> Any:
     p = p * f + _L2
     p = p * f + _L1
     p = p * f + _L0
-    return f32(i32(exponent - width)) * _LN2 + ((f - square * _HALF) + (square * f) * p)
+    return exponent, (f - square * _HALF) + (square * f) * p
+
+
+@scalar
+def log(x: Any) -> Any:
+    """ln x for positive normal float32."""
+    exponent, rest = _split_log(x)
+    return f32(exponent) * _LN2 + rest
+
+
+@scalar
+def log_uniform(word: Any, width: Any) -> Any:
+    """ln U with U = (word + 1/2) / 2^width."""
+    exponent, rest = _split_log(f32(word) + _HALF)
+    return f32(i32(exponent - width)) * _LN2 + rest
 
 
 @scalar

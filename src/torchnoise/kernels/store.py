@@ -44,10 +44,10 @@ def _surroundings() -> bytes:
     from llvmlite import binding
 
     found = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *(here.parent / "streams").glob("*.py")]):  # there are the polynomials
         if not source.name.startswith("gpu"):
             found.update(source.read_bytes())
-    found.update((Path(__file__).parents[1] / "streams" / "normal.py").read_bytes())  # the polynomials
     parts = [version("numba"), version("llvmlite"), sys.version, binding.get_default_triple()]
     parts += [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
     parts += [os.environ.get(f"NUMBA_CPU_{what}", "") for what in ("NAME", "FEATURES")]  # a processor chosen by hand

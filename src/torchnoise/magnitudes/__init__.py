@@ -9,8 +9,10 @@
     "l2"    each example's noise has Euclidean norm `strength`
     "linf"  each example's noise has largest element `strength`
 
-and the values SNR(db), RunningStd(axis) and Learned(start, prior). A new one: a subclass of Magnitude, and a row here or
-a public name.
+Where the batch axis holds several rows of each example (merged=True), each row counts as an example here.
+
+And the values SNR(db), RunningStd(axis) and Learned(start, prior). A new one: a subclass of Magnitude, and a row here
+or a public name.
 """
 
 from .magnitude import Magnitude as Magnitude

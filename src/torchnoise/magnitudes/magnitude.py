@@ -19,13 +19,14 @@ class Magnitude(ABC):
 
     words: the unit, for tables;  of_one_element: an element's scale depends on that element alone, so that a shard can
     draw its part;  can_measure_again: a second call for one forward gives the same scale and changes nothing;
-    goes_with_factors: makes sense where noise multiplies.
+    goes_with_factors: makes sense where noise multiplies;  needs_examples: measures over examples, so not on weights.
     """
 
     words: str = ""
     of_one_element: bool = False
     can_measure_again: ClassVar[bool] = True
     goes_with_factors: ClassVar[bool] = False
+    needs_examples: ClassVar[bool] = False
 
     def check(self, noise: Noise) -> None:
         """Refuse, in one line, a noise that this cannot scale."""
@@ -34,8 +35,8 @@ class Magnitude(ABC):
             raise ValueError(f"{name}: combine={noise.combine!r} is relative to x already; leave relative_to out")
         if self.goes_with_factors and noise.combine == "multiply" and not noise.scales_linearly:
             raise ValueError(
-                f"{name}: under 'multiply' its noise is not proportional to its strength ({noise.unit_of_strength}), so "
-                f"{type(self).__name__} cannot scale it"
+                f"{name}: under 'multiply' its noise is not proportional to its strength ({noise.unit_of_strength}), "
+                f"so {type(self).__name__} cannot scale it"
             )
 
     @abstractmethod
@@ -47,4 +48,7 @@ class Magnitude(ABC):
         return {}
 
     def end_step(self, memory: dict[str, Any], scratch: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
-        """Take into memory what the forwards of a step left in scratch."""
+        """Take into memory what the forwards of a step left in scratch.
+
+        What they left as tensors by name under "measured" is stored with a run that stops within a step.
+        """

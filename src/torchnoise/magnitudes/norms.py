@@ -32,11 +32,17 @@ class OfNorm(Magnitude):
         return "is the L2 norm" if self.norm == 2 else "is the Linf norm"
 
     def check(self, noise: Noise) -> None:
+        from ..noise import RandomNoise
+
         super().check(noise)
+        if not isinstance(noise, RandomNoise):
+            raise ValueError(
+                f"{type(noise).__name__}: a norm needs noise that can be drawn twice, allowed: sources such as Gaussian"
+            )
         if not noise.scales_linearly:
             raise ValueError(
-                f"{type(noise).__name__}: its strength is a {noise.unit_of_strength}, which a norm cannot scale; allowed: "
-                "noise proportional to its strength, such as Gaussian"
+                f"{type(noise).__name__}: its strength is a {noise.unit_of_strength}, which a norm cannot scale; "
+                "allowed: noise proportional to its strength, such as Gaussian"
             )
 
     def scale_for(self, x: Tensor, call: Call, noise: Noise) -> Tensor:
@@ -46,5 +52,7 @@ class OfNorm(Magnitude):
             static = Static(noise, "add", call.batch_axis, call.first, call.stream)  # type: ignore[arg-type]
             drawn = inject(zero, static, one, call.address, None, call.keep)
             axes = other_axes(x, call.batch_axis)
+            if not x.numel():  # torch has no largest element of none
+                return drawn
             length = torch.linalg.vector_norm(drawn, self.norm, axes, keepdim=True) if axes else drawn.abs()
             return torch.where(length > 0, 1.0 / length, 0.0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
+from ..errors import check_number
 from ..oracle import compute_dtype
 from .magnitude import Magnitude
 from .measured import mean_over, other_axes
@@ -27,12 +27,13 @@ class SNR(Magnitude):
     loud as the signal.
 
     Args:
-        db: the ratio in decibels, any finite number.
+        db: the ratio in decibels, from -600 to 600.
         per: "example" or "channel".
         axis: where the channels are, for per="channel".
 
     Raises:
-        ValueError: a ratio that is not finite; an unknown `per`; a source without a standard deviation.
+        ValueError: a ratio outside its range; an unknown `per`; a source without a standard deviation; noise that
+            replaces the signal.
 
     >>> import torch, torchnoise as tn
     >>> x = torch.full((2, 50_000), 3.0)
@@ -48,13 +49,17 @@ class SNR(Magnitude):
     words: ClassVar[str] = "at an SNR"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
-        if isinstance(self.db, bool) or not isinstance(self.db, int | float) or not math.isfinite(self.db):
-            raise ValueError(f"SNR: db is {self.db!r}, allowed: a finite number of decibels")
+        check_number("SNR: db", self.db, -600.0, 600.0)
         if self.per not in ("example", "channel"):
             raise ValueError(f"SNR: per is {self.per!r}, allowed: 'example', 'channel'")
 
     def check(self, noise: Noise) -> None:
         super().check(noise)
+        if noise.combine == "replace":
+            raise ValueError(
+                f"{type(noise).__name__}: combine='replace' leaves no signal that SNR could compare with, allowed: "
+                "'add', or relative_to='rms'"
+            )
         if noise.unit_std() is None:
             raise ValueError(
                 f"{type(noise).__name__}: its noise has no standard deviation that SNR could scale, allowed: noise "

@@ -13,7 +13,7 @@ from ..kernels import Kernel
 from ..kernels.scalar import f32, scalar
 from ..noise import RandomNoise
 from ..sources import Uniform
-from ..sources.uniform import _unit
+from ..sources.uniform import unit
 from .draw import with_noise
 
 
@@ -25,7 +25,7 @@ def _prepare(strength: Any, constants: Any) -> Any:
 
 @scalar
 def _value(word: Any, half: Any, centre: Any) -> Any:
-    return _unit(word) * half + centre
+    return unit(word) * half + centre
 
 
 @scalar

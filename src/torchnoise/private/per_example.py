@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import check_number
+from ..noise import RandomNoise
 from ..oracle import Stream, address_stream
 from ..sites.site import Site
 from ..streams.secure import secure_words
@@ -59,8 +60,9 @@ class PerExampleGradients(Site):
         return address_stream if self.simulation else secure_words
 
     def check(self, noise: Noise) -> None:
-        if noise.combine != "add" or noise.relative_to is not None:
-            raise ValueError(f"PerExampleGradients: {noise}, allowed: absolute noise that is added")
+        # other noises do not draw from this site's stream, and could be drawn again
+        if not isinstance(noise, RandomNoise) or noise.combine != "add" or noise.relative_to is not None:
+            raise ValueError(f"PerExampleGradients: {noise}, allowed: a source's absolute noise that is added")
 
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         layers = [m for m in model.modules() if isinstance(m, nn.Linear)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ class Gradients(Site):
 
     select: tuple[Selector, ...] = ()
     exclude: tuple[Selector, ...] = ()
+
+    has_examples: ClassVar[bool] = False
 
     def __init__(self, *select: Selector, exclude: Any = ()) -> None:
         object.__setattr__(self, "select", as_selectors(select))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -52,7 +52,10 @@ class Site(ABC):
     """A kind of place. Subclasses are values; `install` finds the points and ties them to the model's modules.
 
     `stream` is where noise at such places gets its random words from: the address, except for private noise.
+    has_examples: whether tensors there belong to examples, as parameters do not.
     """
+
+    has_examples: ClassVar[bool] = True
 
     @property
     def stream(self) -> Stream:
@@ -62,8 +65,13 @@ class Site(ABC):
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         """Tie every matching place of `model` to the wiring. Raises LookupError where nothing matches."""
 
-    def check(self, noise: Noise) -> None:  # noqa: B027 - most sites take every noise
+    def check(self, noise: Noise) -> None:
         """Refuse a noise that cannot enter here, in one line."""
+        if noise.magnitude is not None and noise.magnitude.needs_examples and not self.has_examples:
+            raise ValueError(
+                f"{type(self).__name__}: {type(noise.magnitude).__name__} measures over examples, of which there are "
+                "none here; allowed: None, 'abs', 'rms', 'std', 'max'"
+            )
 
     def __str__(self) -> str:
         shown = []

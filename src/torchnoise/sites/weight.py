@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,8 @@ class Weights(Site):
     min_ndim: int = 2
     per: str = "step"
 
+    has_examples: ClassVar[bool] = False
+
     def __init__(self, *select: Selector, exclude: Any = (), min_ndim: int = 2, per: str = "step") -> None:
         if per not in ("step", "row"):
             raise ValueError(f"Weights: per is {per!r}, allowed: 'step', 'row'")
@@ -58,6 +60,7 @@ class Weights(Site):
         object.__setattr__(self, "per", per)
 
     def check(self, noise: Noise) -> None:
+        super().check(noise)
         if self.per == "row":
             check_rows(noise)
 

@@ -13,7 +13,6 @@ from ..combine import Draw
 from ..errors import check_number
 from ..noise import RandomNoise
 from ..oracle import Signal
-from ..streams.normal import normal
 
 NAMES = {"white": 0.0, "pink": 1.0, "brown": 2.0, "blue": -1.0, "violet": -2.0}
 # Normal deviates and filters are rounded to whole numbers, so that their convolution is one of whole numbers: computed
@@ -27,7 +26,8 @@ def colour_filter(length: int, exponent: float) -> Tensor:
 
     The frequency 0, where the power of pink noise is infinite, gets the power of the lowest other one.
     """
-    frequency = torch.arange(length // 2 + 1, dtype=torch.float64).clamp(min=1.0)
+    # on the CPU, whatever the default device is: the filter is kept for all callers
+    frequency = torch.arange(length // 2 + 1, dtype=torch.float64, device="cpu").clamp(min=1.0)
     response = frequency ** (-exponent / 2.0)
     spectrum = torch.fft.irfft(response.to(torch.complex128), n=length)
     return (spectrum / spectrum.norm() * FILTER).round()
@@ -45,7 +45,9 @@ class Colored(RandomNoise):
 
     Formula: add x + s m(x) c, with c = z * h: white Gaussian z for each element, convolved along `axis` with the
     circular filter h of frequency response f^(-exponent / 2) and norm 1. Every element has the same variance s^2;
-    neighbours are related, the more the larger the exponent: pink noise drifts, brown noise wanders.
+    neighbours are related, the more the larger the exponent: pink noise drifts, brown noise wanders. The filter closes
+    the axis to a ring, so the last element is the first one's neighbour; and an example's noise depends on the axis's
+    length, padding included. Up to length 3 there is nothing to colour, and the noise is white.
 
     Args:
         strength: s >= 0, in the unit of x, or in units of m(x).
@@ -58,8 +60,8 @@ class Colored(RandomNoise):
         ValueError: an unknown colour or an exponent outside its range; a negative, infinite or NaN strength.
         IndexError: an axis that the tensor does not have, or that counts its examples.
 
-    >>> print(Colored(0.1, exponent="pink"))
-    Colored(0.1, exponent='pink')
+    >>> print(Colored(0.1, exponent="brown", axis=1))
+    Colored(0.1, exponent='brown', axis=1)
 
     Source: Timmer, Koenig, "On generating power law noise", Astron. Astrophys. 300 (1995); Eberhard et al., "Pink noise
     is all you need", ICLR 2023, for reinforcement learning.
@@ -85,14 +87,14 @@ class Colored(RandomNoise):
     def unit_std(self) -> float:
         return 1.0
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
+    def draw_for(self, signal: Signal, strength: Tensor) -> Draw:
         dims, batch_axis = signal.x.dim(), signal.batch_axis
         if not -dims <= self.axis < dims or (batch_axis is not None and self.axis % dims == batch_axis):
             raise IndexError(
                 f"Colored: axis {self.axis} of shape {tuple(signal.x.shape)}, allowed: an axis other than that of the "
                 "examples"
             )
-        white = (signal.lay_out(normal(words)).movedim(self.axis, -1).to(torch.float64) * DEVIATE).round()
+        white = (signal.deviates().movedim(self.axis, -1).to(torch.float64) * DEVIATE).round()
         length = white.shape[-1]
         if length < 2 or white.numel() == 0:
             return Draw((white.movedim(-1, self.axis) * (1.0 / DEVIATE)).to(torch.float32) * strength)

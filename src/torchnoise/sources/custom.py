@@ -32,7 +32,7 @@ class Custom(Noise):
         relative_to, combine: as for Gaussian.
 
     Raises:
-        TypeError: a function that cannot be called, or returns something other than a tensor of x's shape.
+        TypeError: no function, or one that returns something other than a tensor of x's shape.
 
     >>> import torch, torchnoise as tn
     >>> def triangular(x, generator):
@@ -43,7 +43,7 @@ class Custom(Noise):
     True
     """
 
-    function: Callable[[Tensor, torch.Generator], Tensor] = lambda x, generator: torch.zeros_like(x)
+    function: Callable[[Tensor, torch.Generator], Tensor]
 
     unit_of_strength: ClassVar[str] = "strength"
 

@@ -43,6 +43,7 @@ class LogNormal(RandomNoise):
 
     Formula: x exp(s z - s^2 / 2), which keeps the mean; x exp(s z), which keeps the median, with keep="median"; z ~
     N(0, 1) for each element. The factor's standard deviation is sqrt(exp(s^2) - 1) for the first: s = 0.1 is 10 %.
+    Factors are rounded to 6e-8, so that a smaller one may be 0; up to s = 2 none is.
 
     Args:
         strength: s >= 0, the standard deviation of the factor's logarithm.
@@ -54,8 +55,7 @@ class LogNormal(RandomNoise):
     >>> print(LogNormal(0.1))
     LogNormal(0.1)
 
-    Source: Achille, Soatto, "Information dropout", TPAMI 40 (2018), section 3, for log-normal noise on activations;
-    Kendall, Gal, NeurIPS 2017, for the logarithm as the natural scale of a gain.
+    Source: Achille, Soatto, "Information dropout", TPAMI 40 (2018), for log-normal noise on activations.
     """
 
     _: KW_ONLY

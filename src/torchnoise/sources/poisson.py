@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from ..combine import Draw
-from ..noise import RandomNoise
-from ..oracle import Signal
-from ..streams.exponential import expm1
-from ..streams.normal import normal
+from ..kernels import Kernel
+from ..kernels.scalar import f32, scalar
+from ..noise import Call, RandomNoise
+from .uniform import Uniform, block
 
-SMALL = 12.0  # up to this rate counts are inverted exactly
-MOST = 45  # at rate 12 a larger count has probability 1e-13, less than a 32-bit word can tell
-
-
-def inverted(u: Tensor, rate: Tensor) -> Tensor:
-    """The smallest k with P(count <= k) > u, for rates up to SMALL: float64 -> float64. Exact but for rounding."""
-    term = expm1(-rate) + 1.0
-    reached, count = term, torch.zeros_like(u)
-    for k in range(1, MOST):
-        count = count + (u >= reached).to(torch.float64)
-        term = term * rate * (1.0 / k)
-        reached = reached + term
-    return count
+_ONE = f32(1.0)
 
 
-def expanded(z: Tensor, rate: Tensor) -> Tensor:
-    """A count of a large rate from a normal deviate, by the first terms of the inverse distribution function.
-
-    floor(rate + sqrt(rate) z + (z^2 + 2) / 6 - (z^3 + 2 z) / (72 sqrt(rate)) + (z^4 / 270 + 7 z^2 / 810 - 8 / 405) /
-    rate): from rate 12 on its distribution function differs from Poisson's by less than 4e-5 anywhere.
-    """
-    root, square = rate.sqrt(), z * z
-    first = rate + root * z + (square + 2.0) * (1.0 / 6.0)
-    second = (square + 2.0) * z / (root * 72.0)
-    third = ((square * (1.0 / 270.0) + 7.0 / 810.0) * square - 8.0 / 405.0) / rate
-    return (first - second + third).floor().clamp(min=0.0)
+@scalar
+def _prepare(strength: Any, constants: Any) -> Any:
+    return _ONE
 
 
 @dataclass(frozen=True)
@@ -50,43 +29,34 @@ class Poisson(RandomNoise):
     of which a full pixel counts N photons has s = 1 / sqrt(N): s = 0.1 is 100 photons. The gradient passes as if
     nothing had happened, which is right in the mean.
 
-    Counts are exact up to a mean of 12, and from there on a Cornish-Fisher expansion of the inverse distribution
-    function (off by less than 4e-5), in torch's own operations: the draw depends on the signal, so there is no kernel.
+    Counts are exact up to a mean of 8, and from there on a Cornish-Fisher expansion of the inverse distribution
+    function, off by less than 1e-4. Above a mean of 1e18, x stays as it is.
 
     Args:
         strength: s >= 0, in sqrt of the unit of x.
 
     Raises:
-        ValueError: a negative, infinite or NaN strength; a magnitude; another combine than "add".
+        ValueError: a negative, infinite or NaN strength; a magnitude; another combine than "count".
 
     >>> print(Poisson(0.1))
     Poisson(0.1)
 
-    Source: Hasinoff, "Photon, Poisson noise", in Computer Vision: A Reference Guide, 2014; Fisher, Cornish,
-    Technometrics 2 (1960), for the expansion; Giles, "Algorithm 955", ACM Trans. Math. Softw. 42
-    (2016).
+    Source: Hasinoff, "Photon, Poisson noise", in Computer Vision: A Reference Guide, 2014; Giles, "Algorithm 955", ACM
+    Trans. Math. Softw. 42 (2016), for the expansion.
     """
 
-    allowed: ClassVar[tuple[str, ...]] = ("add",)
+    _: KW_ONLY
+    combine: str = "count"
+
+    allowed: ClassVar[tuple[str, ...]] = ("count",)
     scales_linearly: ClassVar[bool] = False
     unit_of_strength: ClassVar[str] = "sigma at 1"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.relative_to is not None:
-            raise ValueError("Poisson: its noise is measured by x itself already; leave relative_to out")
+    def scale(self, x: Tensor, call: Call) -> Tensor:
+        return call.strength  # how coarse the quanta are, which only the combine can apply
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
-        u = (signal.lay_out(words).to(torch.float64) + 0.5) * 2.0**-32
-        z = signal.lay_out(normal(words)).to(torch.float64)
-        wide = signal.x.detach().to(torch.float64)
-        quantum = strength.to(torch.float64).square().clamp(min=1e-60)
-        rate = wide.abs() / quantum
-        small = rate <= SMALL
-        count = torch.where(
-            small,
-            inverted(u, torch.where(small, rate, 0.0)),
-            expanded(z, torch.where(small, SMALL, rate)),
-        )
-        noise = torch.where(wide < 0, -count, count) * quantum - wide
-        return Draw(torch.where(rate.isfinite(), noise, 0.0).to(torch.float32))
+    def draw(self, words: Tensor, strength: Tensor) -> Draw:
+        return Draw(Uniform(1.0).draw(words, strength.new_ones(())).values)
+
+    def kernel(self, combine: str) -> Kernel:
+        return Kernel(_prepare, block, combine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..combine import Draw
+from ..errors import check_number
 from ..kernels import Kernel
 from ..kernels.scalar import f32, f64, left_alone, scalar, select, u32, u64
 from ..noise import RandomNoise
@@ -53,7 +53,7 @@ class SaltAndPepper(RandomNoise):
         relative_to: what low and high are relative to; None for absolute values.
 
     Raises:
-        ValueError: a probability outside [0, 1]; low above high, or not finite; another combine than "replace".
+        ValueError: a probability outside [0, 1]; low above high, or beyond float32; another combine than "replace".
 
     >>> print(SaltAndPepper(0.05, low=-1.0))
     SaltAndPepper(0.05, low=-1.0)
@@ -75,9 +75,7 @@ class SaltAndPepper(RandomNoise):
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"SaltAndPepper: {name} is {value!r}, allowed: a finite number")
+            check_number(f"SaltAndPepper: {name}", getattr(self, name), -RandomNoise.largest, RandomNoise.largest)
         if self.low > self.high:
             raise ValueError(f"SaltAndPepper: low is {self.low:g} and high is {self.high:g}, allowed: low <= high")
         super().__post_init__()

@@ -22,13 +22,13 @@ def _prepare(strength: Any, constants: Any) -> Any:
 
 
 @scalar
-def _unit(word: Any) -> Any:
+def unit(word: Any) -> Any:
     return f32(i32(i32(u32(u32(word >> _BYTE) << _ONE)) - _MIDDLE)) * _TO_UNIT
 
 
 @scalar
-def _block(w0: Any, w1: Any, w2: Any, w3: Any, strength: Any) -> Any:
-    return _unit(w0) * strength, _unit(w1) * strength, _unit(w2) * strength, _unit(w3) * strength
+def block(w0: Any, w1: Any, w2: Any, w3: Any, strength: Any) -> Any:
+    return unit(w0) * strength, unit(w1) * strength, unit(w2) * strength, unit(w3) * strength
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,4 @@ class Uniform(RandomNoise):
         return Draw((odd * 2.0**-24) * strength)
 
     def kernel(self, combine: str) -> Kernel:
-        return Kernel(_prepare, _block, combine)
+        return Kernel(_prepare, block, combine)

@@ -40,15 +40,25 @@ def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     return total
 
 
-def log_uniform(word: Tensor, width: int = 32) -> Tensor:
-    """ln U with U = (word + 1/2) / 2^width, for whole numbers of so many bits. May be a rounding error above 0."""
-    x = word.to(torch.float32) + 0.5
+def _split_log(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers n and values l with ln x = n ln 2 + l, |l| <= ln(2) / 2, for positive normal float32."""
     bits = x.view(torch.int32)
     exponent = (bits - SQRT_HALF_BITS) >> 23
     f = (bits - (exponent << 23)).view(torch.float32) - 1.0
     square = f * f
-    log_mantissa = (f - square * 0.5) + (square * f) * _horner(LOG, f)
-    return (exponent - width).to(torch.float32) * LN2 + log_mantissa
+    return exponent, (f - square * 0.5) + (square * f) * _horner(LOG, f)
+
+
+def log(x: Tensor) -> Tensor:
+    """ln x for positive normal float32."""
+    exponent, rest = _split_log(x)
+    return exponent.to(torch.float32) * LN2 + rest
+
+
+def log_uniform(word: Tensor, width: int = 32) -> Tensor:
+    """ln U with U = (word + 1/2) / 2^width, for whole numbers of so many bits. May be a rounding error above 0."""
+    exponent, rest = _split_log(word.to(torch.float32) + 0.5)
+    return (exponent - width).to(torch.float32) * LN2 + rest
 
 
 def _radius(word: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ...combine import Draw
 from ...oracle import Signal
-from ...streams.normal import normal
 from ...token_ids import whole_number
 from .token_noise import TokenNoise
 
@@ -54,7 +53,7 @@ class JitterTokens(TokenNoise):
         self._set("vocabulary", whole_number("JitterTokens: vocabulary", self.vocabulary, low=1))
         super().__post_init__()
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
+    def draw_for(self, signal: Signal, strength: Tensor) -> Draw:
         size = float(self.vocabulary)
-        move = signal.lay_out(normal(words) * strength).to(torch.float64).clamp(-size, size).round()
+        move = (signal.deviates() * strength).to(torch.float64).clamp(-size, size).round()
         return Draw((signal.x + move.to(torch.int64)).clamp(0, self.vocabulary - 1))

@@ -69,7 +69,8 @@ class MaskTokens(TokenNoise):
         self._set("_ids", None if self.vocabulary is None else Evenly(self.vocabulary, self.never, "MaskTokens"))
         super().__post_init__()
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
+    def draw_for(self, signal: Signal, strength: Tensor) -> Draw:
+        words = signal.words
         hit = signal.lay_out(hits(words, strength))
         values = torch.full((), self.mask_id, dtype=torch.int64, device=words.device)
         if not (self.keep or self.random):

@@ -43,8 +43,9 @@ class SwapTokens(TokenNoise):
     def of_one_element(self) -> bool:
         return False
 
-    def draw_for(self, signal: Signal, words: Tensor, strength: Tensor) -> Draw:
-        x, hit = signal.x, signal.lay_out(hits(words, strength))
+    def draw_for(self, signal: Signal, strength: Tensor) -> Draw:
+        x, words = signal.x, signal.words
+        hit = signal.lay_out(hits(words, strength))
         axis = sequence_axis(x.dim(), signal.batch_axis)
         if axis is None:
             return Draw(x, torch.zeros_like(hit))
