@@ -19,7 +19,7 @@ from kernels.draws import Call as Operands
 from torch import Tensor, nn
 
 import torchnoise as tn
-from torchnoise.combine import COMBINES, Draw
+from torchnoise.combine import Draw
 from torchnoise.noise import Call, RandomNoise
 from torchnoise.oracle import Static, compute_dtype, draw
 from torchnoise.perturb import perturb
@@ -163,7 +163,7 @@ def test_one_answer(kind: Kind, data: st.DataObject) -> None:
 def test_what_is_masked_keeps_every_bit(kind: Kind, data: st.DataObject) -> None:
     """Also what is not a number, infinite, or another zero; and strength 0 masks all.
 
-    Broken on purpose: in sources/custom.py and oracle.py, `torch.where(keep, out, x)` as `x + (out - x) * keep`.
+    Broken on purpose: in oracle.py, `torch.where(keep, out, x)` as `x + (out - x) * keep`.
     """
     one = case(data, kind)
     x = one.x.clone(memory_format=torch.contiguous_format)
@@ -197,7 +197,7 @@ def test_finite_numbers_stay_numbers(kind: Kind, data: st.DataObject) -> None:
 def test_micro_batches_cut_anywhere(kind: Kind, data: st.DataObject) -> None:
     """Each part of a batch, with its examples' numbers, has the noise that it has in the whole.
 
-    Broken on purpose: in oracle.py, `lay_out` that takes the batch axis to be 0.
+    Broken on purpose: in oracle.py, `lay_out` that leaves the batch axis in front.
     """
     one = case(data, kind, least=1)
     axis, (key, step, examples) = one.call.batch_axis, one.call.address
@@ -219,7 +219,7 @@ def test_micro_batches_cut_anywhere(kind: Kind, data: st.DataObject) -> None:
 def test_chosen_dims(kind: Kind, data: st.DataObject) -> None:
     """`dims=` is a mask along one axis: outside it nothing changes, inside it is what that mask gives.
 
-    Broken on purpose: in sites/masks.py, `dims_mask` that takes a negative axis for one of the batch.
+    Broken on purpose: in sites/masks.py, `dims_mask` along the axis before the one that was asked for.
     """
     one = case(data, kind, least=1)
     axis = data.draw(st.integers(-one.x.dim(), one.x.dim() - 1), label="axis of dims")
@@ -262,10 +262,9 @@ def passed_back(grad: Tensor, one: Case, drawn: Draw) -> Tensor:
     """The gradient by the formula: itself; times the factor; 0 where x was replaced."""
     keep = torch.ones_like(grad, dtype=torch.bool) if one.call.keep is None else one.call.keep.expand(grad.shape)
     keep = keep & (one.call.strength != 0)
-    backward = COMBINES[one.noise.combine].backward
-    if backward is None:
+    if one.noise.combine in ("add", "count"):
         return grad
-    if backward == "erase":
+    if one.noise.combine == "replace":
         hit = torch.ones_like(keep) if drawn.hit is None else drawn.hit
         return torch.where(hit & keep, 0.0, grad)
     wide = compute_dtype(grad.dtype)

@@ -18,6 +18,9 @@ from ..streams.exponential import expm1
 from ..streams.normal import normal
 
 
+_ONE = f64(1.0)
+
+
 @scalar
 def _prepare(strength: Any, constants: Any) -> Any:
     half, _ = constants
@@ -27,7 +30,7 @@ def _prepare(strength: Any, constants: Any) -> Any:
 
 @scalar
 def _unit(z: Any, sigma: Any, shift: Any) -> Any:
-    return f32(expm1_of(f64(z) * sigma - shift))
+    return f32(expm1_of(f64(z) * sigma - shift) + _ONE)
 
 
 @scalar
@@ -43,7 +46,6 @@ class LogNormal(RandomNoise):
 
     Formula: x exp(s z - s^2 / 2), which keeps the mean; x exp(s z), which keeps the median, with keep="median"; z ~
     N(0, 1) for each element. The factor's standard deviation is sqrt(exp(s^2) - 1) for the first: s = 0.1 is 10 %.
-    Factors are rounded to 6e-8, so that a smaller one may be 0; up to s = 2 none is.
 
     Args:
         strength: s >= 0, the standard deviation of the factor's logarithm.
@@ -78,7 +80,8 @@ class LogNormal(RandomNoise):
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         sigma = strength.to(torch.float64)
-        return Draw(expm1(normal(words).to(torch.float64) * sigma - sigma * sigma * self._half).to(torch.float32))
+        factor = expm1(normal(words).to(torch.float64) * sigma - sigma * sigma * self._half) + 1.0
+        return Draw(factor.to(torch.float32), torch.ones_like(words, dtype=torch.bool))  # the factor as a whole
 
     def kernel(self, combine: str) -> Kernel:
-        return Kernel(_prepare, _block, combine, (self._half, 0.0))
+        return Kernel(_prepare, _block, "factor" if combine == "multiply" else combine, (self._half, 0.0))
