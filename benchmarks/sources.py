@@ -81,7 +81,7 @@ def main() -> None:
             "",
             "How many times faster than torch's own words, on 1 M float32, fresh output, no gradients: the median over",
             "rounds in which both ran one after the other, with its quartiles. The noise on the left has the same bits",
-            "everywhere, and is drawn for four examples. Coloured noise is filtered by torch's FFT in float64, of whole",
+            "everywhere, and is for four examples. Coloured noise is filtered by an FFT in float64, of whole",
             "numbers: what the same bits on every machine cost shows there.",
             "",
             table(found),

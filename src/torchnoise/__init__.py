@@ -8,7 +8,9 @@
 ...     noise.step()
 """
 
+from . import bridges as bridges
 from . import nn as nn
+from . import recipes as recipes
 from .active import Prediction as Prediction
 from .active import active as active
 from .active import predict as predict

@@ -17,7 +17,6 @@ from ..noise import RandomNoise
 from ..streams.exponential import expm1
 from ..streams.normal import normal
 
-
 _ONE = f64(1.0)
 
 

@@ -1,0 +1,136 @@
+"""Each recipe does what its paper's formula says, on one tensor or model."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from cases import Text, at_identity, data, net, same
+from torch import nn
+
+import torchnoise as tn
+
+BIG = data(64, 256)
+
+
+def applied(injection: tn.Injection, x: torch.Tensor) -> torch.Tensor:
+    """What a recipe's noise does to a tensor, wherever it would enter."""
+    return at_identity(injection.noise, x)
+
+
+def seen_weight(injection: tn.Injection, model: nn.Linear) -> torch.Tensor:
+    """The weight that a forward uses."""
+    with tn.attach(model, injection):
+        return model(torch.eye(model.in_features)).detach().T - model.bias.detach()[:, None]
+
+
+def linear(inputs: int = 256, outputs: int = 64) -> nn.Linear:
+    model = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        model.weight.copy_(torch.randn(model.weight.shape, generator=torch.Generator().manual_seed(4)))
+        model.bias.zero_()
+    return model
+
+
+def near(value: torch.Tensor | float, expected: float, share: float = 0.05) -> bool:
+    """Within a few per cent: more than five standard errors for the 16384 draws of each test here."""
+    return abs(float(value) - expected) <= share * abs(expected)
+
+
+def test_neftune() -> None:
+    """U(-a, a) with a = alpha / sqrt(L d), L without padding. Its largest of 24 draws or more is above 0.7 a.
+
+    Chance of a false alarm: 0.7^24 = 2e-4 for the shorter example; the seed is fixed.
+    """
+    model = Text()
+    ids = torch.tensor([[3, 4, 5, 6, 7], [8, 9, 10, 0, 0]])
+    seen: list[torch.Tensor] = []
+    with tn.attach(model, tn.recipes.neftune(alpha=5.0)):
+        model.attention.register_forward_pre_hook(lambda m, args: seen.append(args[0].detach()))
+        model(ids, (ids != 0).long())
+    added = seen[0] - model.embedding.weight.detach()[ids]
+    assert not added[1, 3:].any()
+    for i, length in enumerate((5, 3)):
+        bound = 5.0 / (length * 8) ** 0.5
+        assert 0.7 * bound < added[i].abs().max() <= bound * (1 + 1e-5)
+
+
+def test_gradient_noise() -> None:
+    """Standard deviation sqrt(eta / (1 + t)^gamma) at step t."""
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with tn.attach(model, tn.recipes.gradient_noise(eta=0.3, gamma=0.55), optimizer=optimizer):
+        for step in range(3):
+            model.weight.grad, model.bias.grad = torch.zeros_like(model.weight), torch.zeros_like(model.bias)
+            optimizer.step()
+            assert near(model.weight.grad.square().mean(), 0.3 / (1 + step) ** 0.55)
+
+
+def test_gaussian_dropout() -> None:
+    """Mean 1 and variance p / (1 - p), as dropout has."""
+    factors = applied(tn.recipes.gaussian_dropout(0.2, at=tn.Inputs()), torch.ones(64, 256))
+    assert near(factors.mean(), 1.0)
+    assert near(factors.var(), 0.25)
+    with pytest.raises(ValueError, match=r"0\.9999"):
+        tn.recipes.gaussian_dropout(1.0, at=tn.Inputs())
+
+
+def test_dropconnect() -> None:
+    """Zero with probability p, w / (1 - p) otherwise."""
+    model = linear()
+    weight = seen_weight(tn.recipes.dropconnect(0.25), model)
+    gone = weight == 0
+    assert near(gone.float().mean(), 0.25)
+    torch.testing.assert_close(weight[~gone], model.weight.detach()[~gone] / 0.75)
+
+
+def test_word_dropout() -> None:
+    """The mask's id with probability p, never in a special token's place."""
+    injection = tn.recipes.word_dropout(0.3, mask_id=19, special=[2])
+    ids = torch.randint(2, 19, (64, 256), generator=torch.Generator().manual_seed(0))
+    with tn.attach(model := nn.Identity(), injection):
+        replaced = model(ids)
+    changed = replaced != ids
+    assert (replaced[changed] == 19).all()
+    assert not changed[ids == 2].any()
+    assert near(changed[ids != 2].float().mean(), 0.3)
+
+
+def test_input_noise() -> None:
+    """Standard deviation std, whatever the input."""
+    noise = applied(tn.recipes.input_noise(0.2), BIG) - BIG
+    assert near(noise.std(), 0.2)
+    assert abs(float(noise.mean())) < 0.01
+
+
+def test_hardware_aware() -> None:
+    """Standard deviation std max|W| of each matrix."""
+    model = linear()
+    noise = seen_weight(tn.recipes.hardware_aware(0.04), model) - model.weight.detach()
+    assert near(noise.std(), 0.04 * float(model.weight.detach().abs().max()))
+
+
+def test_noisy_tune() -> None:
+    """U(-l / 2, l / 2) std(W), once, by name and seed; a constant tensor stays."""
+    model = linear()
+    before = model.weight.detach().clone()
+    tn.recipes.noisy_tune(model, 0.15, seed=1)
+    change = (model.weight.detach() - before) / before.std(correction=0)
+    assert float(change.abs().max()) <= 0.075 * (1 + 1e-4)
+    assert near(change.std(), 0.15 / 12**0.5)
+    assert not model.bias.detach().any()
+    one, two, other = net(), net(), net()
+    for each, seed in ((one, 1), (two, 1), (other, 2)):
+        tn.recipes.noisy_tune(each, seed=seed)
+    assert all(same(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    assert not same(one.tail.weight, other.tail.weight)
+
+
+def test_each_recipe_names_its_source() -> None:
+    """And prints as an injection."""
+    recipes = [f for n, f in vars(tn.recipes).items() if inspect.isfunction(f)]
+    assert len(recipes) >= 8
+    for recipe in recipes:
+        assert "Source:" in (recipe.__doc__ or ""), recipe.__name__
+        assert "Formula:" in (recipe.__doc__ or "") or recipe is tn.recipes.word_dropout, recipe.__name__
