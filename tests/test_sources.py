@@ -14,7 +14,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from cases import at_identity, data, same
+from cases import at_identity, data, net, same, train_step
 from scipy import stats
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -495,6 +495,35 @@ def test_running_std_under_checkpointing_counts_once() -> None:
             noise.step()
             (kept,) = noise.state_dict()["measured"].values()
         assert kept["count"].tolist() == [8.0] * 3
+
+
+def test_running_std_under_compile() -> None:
+    """The same weights and the same moments as eager, one graph for the first step and one for all others.
+
+    Broken on purpose: what was measured kept in an attribute that the graph does not replace.
+    """
+    graphs = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: object):
+        graphs.append(graph)
+        return graph.forward
+
+    def trained(compiled: bool) -> list[Tensor]:
+        model = net()
+        model.requires_grad_(True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        noise = tn.Gaussian(0.3, relative_to=tn.RunningStd())
+        plan = tn.Plan(tn.Injection(noise, at=tn.Inputs()), tn.Injection(noise, at=tn.Activations("head")))
+        with tn.attach(model, plan, optimizer=optimizer) as attachment:
+            called = torch.compile(model, backend=backend, fullgraph=True) if compiled else model
+            for seed in range(5):
+                train_step(called, data(seed=seed), optimizer)
+            measured = attachment.state_dict()["measured"]
+        return [*(p.detach() for p in model.parameters()), *(t for kept in measured.values() for t in kept.values())]
+
+    for eager, compiled in zip(trained(False), trained(True), strict=True):
+        assert same(eager, compiled)
+    assert len(graphs) == 2
 
 
 class Checkpointed(nn.Module):

@@ -29,7 +29,8 @@ class RunningStd(Magnitude):
     all micro-batches of a step have one scale; with `momentum` m, mean and mean square move by m toward each step's. A
     feature of which nothing is known yet, as in the first step, has the standard deviation over the tensor's own batch:
     none in a batch of one. Values that a mask leaves out, or that are not finite, do not count. It is kept in the
-    attachment's state_dict, not in the model's. Each process measures what it sees.
+    attachment's state_dict, not in the model's. Each process measures what it sees. Under torch.compile, the first step
+    has a graph of its own.
 
     Args:
         axis: where the features are, not the examples.
@@ -62,10 +63,6 @@ class RunningStd(Magnitude):
         return {name: torch.zeros(0, dtype=torch.float64) for name in ("count", "mean", "var")}
 
     def scale_for(self, x: Tensor, call: Call, noise: Noise) -> Tensor:
-        if torch.compiler.is_compiling():
-            raise RuntimeError(
-                f"{call.site}: RunningStd remembers what it saw between forwards; run it without torch.compile"
-            )
         if not call.memory:
             raise ValueError(f"{call.site or 'noisy'}: RunningStd needs a place to remember; use it by tn.attach")
         self._check_shape(x, call)
