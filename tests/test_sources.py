@@ -498,10 +498,7 @@ def test_running_std_under_checkpointing_counts_once() -> None:
 
 
 def test_running_std_under_compile() -> None:
-    """The same weights and the same moments as eager, one graph for the first step and one for all others.
-
-    Broken on purpose: what was measured kept in an attribute that the graph does not replace.
-    """
+    """The same weights and the same moments as eager, one graph for the first step and one for all others."""
     graphs = []
 
     def backend(graph: torch.fx.GraphModule, inputs: object):
@@ -510,7 +507,6 @@ def test_running_std_under_compile() -> None:
 
     def trained(compiled: bool) -> list[Tensor]:
         model = net()
-        model.requires_grad_(True)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         noise = tn.Gaussian(0.3, relative_to=tn.RunningStd())
         plan = tn.Plan(tn.Injection(noise, at=tn.Inputs()), tn.Injection(noise, at=tn.Activations("head")))
