@@ -154,7 +154,7 @@ def data(batch: int = 8, features: int = 4, seed: int = 1) -> Tensor:
 def attach_to(
     model: nn.Module, noise: Noise, site: Site, seed: int = 0, **more
 ) -> tuple[tn.Attachment, torch.optim.SGD]:
-    """Attach one noise at one site, with an optimiser whose steps are counted."""
+    """Attach one noise at one site, with an optimizer whose steps are counted."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     attachment = tn.attach(model, tn.Plan(tn.Injection(noise, at=site, **more)), seed=seed, optimizer=optimizer)
     return attachment, optimizer

@@ -50,6 +50,8 @@ def _prediction(out: Any, output: str) -> Tensor:
     if value is None or (output != "values" and value.dim() == 0):
         given = "no floating-point tensor" if value is None else "a single number (a loss?)"
         raise ValueError(f"predict: the model returned {given}, allowed: {output} with a last axis")
+    if output == "logits" and value.dim() and value.shape[-1] == 1:
+        raise ValueError("predict: a softmax over one output is 1 whatever it is, allowed for numbers: output='values'")
     return value
 
 

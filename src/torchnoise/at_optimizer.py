@@ -1,11 +1,11 @@
-"""What happens at the optimiser's step: noise on gradients before it, the next step after it."""
+"""What happens at the optimizer's step: noise on gradients before it, the next step after it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .frame import Frame
 from .kernels import Together
@@ -15,7 +15,7 @@ from .wiring import Wiring
 
 
 class AtOptimizer:
-    """Puts noise into gradients once a step, and counts the steps where there is an optimiser to count."""
+    """Puts noise into gradients once a step, and counts the steps where there is an optimizer to count."""
 
     def __init__(self, runner: Runner, wiring: Wiring, optimizer: torch.optim.Optimizer | None) -> None:
         # Accelerate's optimizer is a shell around the one whose steps count
@@ -25,7 +25,7 @@ class AtOptimizer:
         self._gradients, self._around = wiring.gradients, wiring.around_gradients
         self._hooks: list[Any] = []
         if optimizer is not None:
-            self._check(optimizer)
+            self._check(optimizer, wiring.model)
             self._hooks = [
                 optimizer.register_step_pre_hook(self._before),
                 optimizer.register_step_post_hook(lambda *_: self.advance()),
@@ -35,7 +35,7 @@ class AtOptimizer:
                 f"attach: {self._gradients[0][0].injection} needs the optimizer: attach(..., optimizer=opt)"
             )
 
-    def _check(self, optimizer: object) -> None:
+    def _check(self, optimizer: object, model: nn.Module) -> None:
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError(f"attach: optimizer is {type(optimizer).__name__}, allowed: a torch.optim.Optimizer")
         if self._gradients and isinstance(optimizer, torch.optim.LBFGS):
@@ -44,6 +44,12 @@ class AtOptimizer:
                 "allowed: an optimizer whose step takes no closure, such as SGD or Adam"
             )
         held = {p for group in optimizer.param_groups for p in group["params"]}
+        trained = [p for p in model.parameters() if p.requires_grad]
+        if trained and held.isdisjoint(trained):
+            raise ValueError(
+                f"attach: the optimizer holds no parameter of this {type(model).__name__}, so its steps are another "
+                "model's; make it from this model's parameters()"
+            )
         other = [p.path for p, m in self._gradients if m._parameters[p.path.rpartition(".")[2]] not in held]
         if other:
             raise ValueError(
@@ -61,7 +67,7 @@ class AtOptimizer:
             self._noise(getattr(optimizer, "grad_scale", None))
 
     def noise_now(self) -> None:
-        """Before the optimiser's step, by hand."""
+        """Before the optimizer's step, by hand."""
         if self.runner.gradients_done:
             raise RuntimeError(f"step {self.runner.step}: the gradients have their noise already")
         self._noise(None)
@@ -84,7 +90,7 @@ class AtOptimizer:
         self.runner.advance()
 
     def remove(self) -> None:
-        """Take the hooks off the optimiser."""
+        """Take the hooks off the optimizer."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []

@@ -36,7 +36,7 @@ def attach(
     """Put a plan's noise into a model, which stays as it is: same state_dict, same parameters, same types.
 
     Noise enters while the model trains; eval() is clean and bit-identical. The steps that schedules and addresses count
-    are the optimiser's; without one, call `noise.step()` after each step.
+    are the optimizer's; without one, call `noise.step()` after each step.
 
     Args:
         model: any module; a wrapper (DistributedDataParallel, torch.compile) is looked through.
@@ -52,7 +52,7 @@ def attach(
     Raises:
         LookupError: a site that matches nothing, with the nearest names.
         RuntimeError: a model that has noise attached already.
-        ValueError, TypeError: a seed, strength or optimiser outside what is allowed.
+        ValueError, TypeError: a seed, strength or optimizer outside what is allowed.
 
     >>> import torch, torchnoise as tn
     >>> model = torch.nn.Linear(4, 2)
@@ -179,7 +179,7 @@ class Attachment:
             yield
 
     def gradients(self) -> None:
-        """Put the noise on gradients in now instead of at the optimiser's step: for another order than clip, noise.
+        """Put the noise on gradients in now instead of at the optimizer's step: for another order than clip, noise.
 
         Raises:
             RuntimeError: a second time in one step.
@@ -238,7 +238,7 @@ class Attachment:
         return Report(runner.step, tuple(rows))
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The learned scales, for your optimiser."""
+        """The learned scales, for your optimizer."""
         yield from self._learned().values()
 
     def penalty(self) -> Tensor:
@@ -323,5 +323,11 @@ class Attachment:
     def __enter__(self) -> Attachment:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         self.detach()
+        if kind is None:
+            self._runner.say_where_no_step_was_counted()
+
+    def __repr__(self) -> str:
+        count = len(self._runner.points)
+        return f"<noise of {count} points in {type(self.model).__name__}, seed {self.seed}, step {self.current_step}>"

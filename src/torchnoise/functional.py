@@ -39,7 +39,7 @@ def address(
 
     Args:
         seed, path, pass_: give the key, by a stable hash. Give each place in a model a path of its own.
-        step: the optimiser's step, from 0 to 2^32 - 1.
+        step: the optimizer's step, from 0 to 2^32 - 1.
         examples: how many examples a tensor has, numbered from 0, or their numbers (int64 [B]). 1: all is one example.
 
     Raises:

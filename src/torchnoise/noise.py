@@ -64,6 +64,7 @@ class Noise(ABC):
     allowed: ClassVar[tuple[str, ...]] = ("add", "multiply", "replace")
     largest: ClassVar[float] = 3.4028234663852886e38  # of float32
     has_hits: ClassVar[bool] = False  # whether only some elements are touched
+    needs_forward: ClassVar[bool] = False  # whether it takes a gradient in one forward for another
     scales_linearly: ClassVar[bool] = True  # whether the noise is proportional to its strength
     unit_of_strength: ClassVar[str] = "sigma"
 

@@ -23,6 +23,8 @@ from .sites.tree import tensors
 from .streams.address import MAX_STEP
 from .wiring import Carrier, Wiring
 
+FORGOTTEN = 8  # more forwards than this in one step look like a loop that does not count its steps
+
 
 class Runner:
     """The moving parts of one attachment: its step, its clock, the forward that is running now."""
@@ -44,6 +46,7 @@ class Runner:
         self.gradients_done = False
         self._forwards = 0
         self._seen = 0
+        self.counted = 0  # steps that went by here
         self._warned: set[str] = set()
 
     def start(self, wiring: Wiring) -> None:
@@ -69,6 +72,7 @@ class Runner:
             raise OverflowError(f"step {self.step}: addresses hold steps up to {MAX_STEP}")
         left = [(point, dict(point.scratch)) for point in self.points]
         self.go_to(self.step + 1)  # first: where a schedule refuses, nothing has changed
+        self.counted += 1
         for point, scratch in left:
             if point.injection.noise.magnitude is not None:
                 point.injection.noise.magnitude.end_step(point.memory, scratch)
@@ -220,6 +224,17 @@ class Runner:
                 f"step {self.step}: more than {EXAMPLES_PER_RANK} examples on one rank without numbers of their own; "
                 "give them by noise.examples(ids)"
             )
+
+    def say_where_no_step_was_counted(self) -> None:
+        """A loop that forgot to count: its schedules stood still."""
+        if self.counted or self._forwards < FORGOTTEN or not any(one.when for one in self.plan):
+            return
+        warnings.warn(
+            f"step {self.step}: {self._forwards} forwards and no step, so that schedules stood still; give attach() "
+            "the optimizer, or call noise.step() after each step",
+            NoEffectWarning,
+            stacklevel=4,
+        )
 
     def _say_what_never_ran(self) -> None:
         idle = [p.name for p in self.points if not p.fired and p.name not in self._warned]

@@ -49,9 +49,9 @@ def test_gradient_accumulation_equals_the_whole_batch() -> None:
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_grad_scaler(fused: bool) -> None:
-    """Scaled and unscaled training get the same noise, also where a fused optimiser is handed scaled gradients.
+    """Scaled and unscaled training get the same noise, also where a fused optimizer is handed scaled gradients.
 
-    Broken on purpose: `noise_gradient` that leaves grad_scale out (red for the fused optimiser).
+    Broken on purpose: `noise_gradient` that leaves grad_scale out (red for the fused optimizer).
     """
     trained = []
     for scale in (1.0, 1024.0):

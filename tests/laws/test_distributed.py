@@ -82,7 +82,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def alone() -> dict[str, Any]:
     """The same runs in one process with the whole batch, whose examples torchnoise numbers by itself.
 
-    "quiet" is without noise on gradients, so that those that reach the optimiser are seen without it.
+    "quiet" is without noise on gradients, so that those that reach the optimizer are seen without it.
     """
     return {
         "frozen": worker.run(worker.Net(), worker.FROZEN, 3),
@@ -93,7 +93,7 @@ def alone() -> dict[str, Any]:
 
 
 def noised_alone(gradients: list[dict[str, Tensor]], plan: tn.Plan) -> list[dict[str, Tensor]]:
-    """What one process makes of these gradients, step by step, at the optimiser."""
+    """What one process makes of these gradients, step by step, at the optimizer."""
     net = worker.Net()
     opt = torch.optim.SGD(net.parameters(), **worker.FROZEN)
     made = []
@@ -181,7 +181,7 @@ def test_weight_noise_is_that_of_one_process_on_every_rank(ranks: Any, alone: An
 
 @worlds
 def test_gradient_noise_comes_once_and_after_the_reduction(ranks: Any, alone: Any, world: int) -> None:
-    """What arrives from DDP is the clean mean; what the optimiser gets is that plus one process' noise, bit for bit,
+    """What arrives from DDP is the clean mean; what the optimizer gets is that plus one process' noise, bit for bit,
     equal on all ranks: so its variance is not divided by their number.
 
     Red: noise added by hooks on the parameters' gradients, which fire before the reduction.

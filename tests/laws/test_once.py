@@ -77,7 +77,7 @@ def test_attaching_twice_is_refused() -> None:
 
 
 def test_gradient_noise_enters_once_a_step() -> None:
-    """By hand or at the optimiser's step, never both. Broken on purpose: `_before_optimizer` that does not look."""
+    """By hand or at the optimizer's step, never both. Broken on purpose: `_before_optimizer` that does not look."""
     model = net()
     noise, optimizer = attach_to(model, tn.Gaussian(0.1), tn.Gradients())
     model(data()).sum().backward()

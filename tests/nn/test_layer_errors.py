@@ -26,7 +26,7 @@ LINES = [
         "relative_to is 'mx'; did you mean 'max'",
     ),
     (lambda: tn.nn.Linear(3, 2, side="left"), ValueError, "side is 'left', allowed: 'input', 'output'"),
-    (lambda: tn.nn.Linear(3, 2, noise=0.1), TypeError, "Linear: noise is 0.1, allowed: a noise that is drawn"),
+    (lambda: tn.nn.Linear(3, 2, noise=0.1), TypeError, "Linear: noise is 0.1, allowed: a noise from a source"),
     (lambda: Noise(tn.FGSM(0.1)), TypeError, "adversarial and learned noise, .* use tn.attach"),
     (lambda: Noise(tn.Gaussian(1.0, relative_to=tn.Learned(0.1))), TypeError, "use tn.attach"),
     (lambda: mlp(4, [0], 2), ValueError, r"mlp: dims are \[4, 0, 2\], allowed: whole numbers from 1"),

@@ -319,11 +319,11 @@ def test_learning_rates_by_name_by_function_and_by_the_monitor() -> None:
     assert rates(epochs=4, scheduler="linear", scheduler_every="epoch") == pytest.approx([1, 0.75, 0.5, 0.25])
     make = torch.optim.lr_scheduler.ExponentialLR
     assert rates(epochs=2, scheduler=lambda o: make(o, 0.5)) == pytest.approx([0.5, 0.125])
-    optimizer = torch.optim.SGD(net().parameters(), lr=1.0)
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
-    found = tn.fit(
-        net(), data, optimizer=optimizer, scheduler=plateau, scheduler_every="epoch", epochs=3, cpu=True
-    )  # it trains another model's parameters, so that the loss stays
+    how: dict[str, Any] = {"scheduler": plateau, "scheduler_every": "epoch", "loss": lambda out, y: 1 + 0 * out.sum()}
+    found = tn.fit(model, data, optimizer=optimizer, epochs=3, cpu=True, **how)  # a loss that stays
     assert found["lr"] == pytest.approx([1.0, 1.0, 0.5])
 
 

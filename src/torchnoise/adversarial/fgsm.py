@@ -37,6 +37,7 @@ class FGSM(Noise):
     """
 
     allowed: ClassVar[tuple[str, ...]] = ("add",)
+    needs_forward: ClassVar[bool] = True
     unit_of_strength: ClassVar[str] = "Linf radius"
 
     def inject(self, x: Tensor, call: Call) -> Tensor:

@@ -21,7 +21,7 @@ class Learned(Magnitude):
     """A learned standard deviation sigma = exp(log sigma), one for each feature or one for all.
 
     Use it as a noise's magnitude, with strength 1: `Gaussian(1.0, relative_to=Learned(0.1, features=64))`. Give
-    `noise.parameters()` to your optimiser and add `noise.penalty()`, weighted by 1 / N for N training examples.
+    `noise.parameters()` to your optimizer and add `noise.penalty()`, weighted by 1 / N for N training examples.
 
     Formula of the penalty: KL(N(0, sigma^2) || N(0, prior^2)) = ln(prior / sigma) + sigma^2 / (2 prior^2) - 1/2,
     summed over features; 0 at sigma = prior, and without bound as sigma falls to 0, so that noise does not vanish.

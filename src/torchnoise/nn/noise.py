@@ -20,8 +20,8 @@ def drawn(noise: AnyNoise, layer: str) -> RandomNoise:
     if isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again):
         return noise
     raise TypeError(
-        f"{layer}: noise is {noise}, allowed: a noise that is drawn, such as tn.Gaussian(0.1); for adversarial and "
-        "learned noise, and for what remembers, use tn.attach"
+        f"{layer}: noise is {noise}, allowed: a noise from a source, such as tn.Gaussian(0.1); for adversarial and "
+        "learned noise, RunningStd and functions of your own use tn.attach"
     )
 
 

@@ -57,7 +57,7 @@ class ScheduledNoise(nn.Module):
         a callable f    final + (initial - final) f(t), such as tn.power_decay(1.0, 0.55): 1 at first, towards 0
 
     The layer counts nothing by itself, because a forward is not a step (gradient accumulation, recomputation): call
-    set_step(0) before training and step() after each optimiser's step, or tn.nn.set_step(model, t). The step is not in
+    set_step(0) before training and step() after each optimizer's step, or tn.nn.set_step(model, t). The step is not in
     the state_dict, which stays as without the layer: after a resume, set_step(t) is all.
 
     Args:
@@ -129,7 +129,7 @@ class ScheduledNoise(nn.Module):
         if self._strength is None:
             raise RuntimeError(
                 "ScheduledNoise: no step was given, allowed: set_step(0) before training, then step() after each "
-                "optimiser's step (or tn.nn.set_step(model, t))"
+                "optimizer's step (or tn.nn.set_step(model, t)); tn.fit does both"
             )
         return with_noise(x, _ADD, self._strength_on(x.device), "ScheduledNoise")
 

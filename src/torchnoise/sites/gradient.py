@@ -1,4 +1,4 @@
-"""Noise on gradients, after clipping and before the optimiser's step."""
+"""Noise on gradients, after clipping and before the optimizer's step."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from .shards import is_sharded, noise_shard
 from .site import Point, Site
 
 if TYPE_CHECKING:
+    from ..noise import Noise
     from ..wiring import Wiring
 
 
 @dataclass(frozen=True, init=False)
 class Gradients(Site):
-    """The gradients of parameters, at the optimiser's step: after every reduction over ranks, after your clipping.
+    """The gradients of parameters, at the optimizer's step: after every reduction over ranks, after your clipping.
 
     Needs `attach(..., optimizer=...)`. For another order, call `noise.gradients()` where you want it.
 
@@ -42,6 +43,11 @@ class Gradients(Site):
         object.__setattr__(self, "select", as_selectors(select))
         object.__setattr__(self, "exclude", as_selectors(exclude))
 
+    def check(self, noise: Noise) -> None:
+        super().check(noise)
+        if noise.needs_forward:
+            raise ValueError(f"Gradients: {noise} needs a forward to enter, allowed: Inputs, Embeddings, Activations")
+
     def install(self, model: nn.Module, wiring: Wiring) -> None:
         owned = [
             (name, model.get_submodule(name.rpartition(".")[0]), p)
@@ -58,7 +64,7 @@ def noise_gradient(
     """Inject into the gradient of one parameter of `module` in place, at the latest when `together` runs.
 
     The parameter is looked up now: sharding replaces a model's parameters, also after attaching.
-    A GradScaler hands scaled gradients to fused optimisers: they are scaled back for the moment of the noise.
+    A GradScaler hands scaled gradients to fused optimizers: they are scaled back for the moment of the noise.
     Shards get the noise of their logical elements, so that every layout of the parameter sees the same noise.
     """
     parameter = module._parameters[point.path.rpartition(".")[2]]

@@ -40,6 +40,9 @@ class Inputs(Site):
     names: tuple[str, ...] = ()
 
     def __init__(self, *names: str) -> None:
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"Inputs: {name!r}, allowed: names one after the other, as in Inputs('left', 'right')")
         object.__setattr__(self, "names", names)
 
     def check(self, noise: Noise) -> None:

@@ -79,7 +79,11 @@ def matches(selector: Selector, name: str, module: nn.Module, thing: Any, subtre
         return isinstance(module, selector)
     if isinstance(selector, TypeName):
         return selector.of(module)
-    return bool(selector(name, thing))
+    try:
+        return bool(selector(name, thing))
+    except TypeError as problem:
+        called = getattr(selector, "__name__", repr(selector))
+        raise TypeError(f"selector {called}: {problem}; allowed: a function of (name, module or parameter)") from None
 
 
 def select(

@@ -70,7 +70,7 @@ class Site(ABC):
         if noise.magnitude is not None and noise.magnitude.needs_examples and not self.has_examples:
             raise ValueError(
                 f"{type(self).__name__}: {type(noise.magnitude).__name__} measures over examples, of which there are "
-                "none here; allowed: None, 'abs', 'rms', 'std', 'max'"
+                "none here; allowed: a magnitude of the tensor itself, such as 'rms' or 'max'"
             )
 
     def __str__(self) -> str:

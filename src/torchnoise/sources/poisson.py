@@ -52,6 +52,11 @@ class Poisson(RandomNoise):
     scales_linearly: ClassVar[bool] = False
     unit_of_strength: ClassVar[str] = "sigma at 1"
 
+    def __post_init__(self) -> None:
+        if self.relative_to is not None:
+            raise ValueError("Poisson: its noise is as large as x itself says; leave relative_to out")
+        super().__post_init__()
+
     def scale(self, x: Tensor, call: Call) -> Tensor:
         return call.strength  # how coarse the quanta are, which only the combine can apply
 

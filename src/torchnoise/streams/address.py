@@ -2,7 +2,7 @@
 
 key     64 bits   hash(seed, module path, role, pass), folded with the call's number within the forward
 c0, c1  64 bits   block floor(e / 4) of element e inside one example (or inside the whole parameter)
-c2      32 bits   the optimiser's step
+c2      32 bits   the optimizer's step
 c3      32 bits   the example's number within the step, running on over micro-batches
 word    2 bits    e mod 4
 """

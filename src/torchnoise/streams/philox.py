@@ -19,7 +19,7 @@ ROUNDS = 10
 def _mulhilo(m: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """The high and low 32 bits of m * x, for m and x in [0, 2^32)."""
     if torch.compiler.is_compiling():
-        # In the C++ that torch.compile generates, int64 overflow is undefined and the optimiser may use that: halves
+        # In the C++ that torch.compile generates, int64 overflow is undefined and the optimizer may use that: halves
         # of 16 bits keep every product inside int64.
         low = x * (m & 0xFFFF)
         mid = x * (m >> 16) + (low >> 16)

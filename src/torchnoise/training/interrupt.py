@@ -16,8 +16,9 @@ class Interrupted(KeyboardInterrupt):
     A KeyboardInterrupt, so that a script does not take a half-trained model for a trained one.
     """
 
-    def __init__(self, history: History) -> None:
-        super().__init__("fit was interrupted")
+    def __init__(self, history: History, folder: object = None) -> None:
+        goes_on = "nothing was kept" if folder is None else f"the same call goes on from {folder}"
+        super().__init__(f"fit was interrupted in epoch {len(history) + 1}; {goes_on}")
         self.history = history
 
 

@@ -150,4 +150,4 @@ class Run:
             if keeper is not None:
                 keeper.save()
             self.history.interrupted = True
-            raise Interrupted(self.history)
+            raise Interrupted(self.history, self.settings.checkpoint)

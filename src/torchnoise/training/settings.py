@@ -120,6 +120,12 @@ def optimizer_for(given: Any, model: nn.Module, lr: float, weight_decay: float) 
     bare = getattr(given, "optimizer", given)  # Accelerate's optimizer is a shell
     if not isinstance(bare, torch.optim.Optimizer) or isinstance(bare, torch.optim.LBFGS):
         raise TypeError(f"fit: optimizer is {type(bare).__name__}, allowed: a torch.optim.Optimizer other than LBFGS")
+    held = {p for group in bare.param_groups for p in group["params"]}
+    if held.isdisjoint(model.parameters()):
+        raise ValueError(
+            f"fit: the optimizer holds no parameter of this {type(model).__name__}; make it from this model's "
+            "parameters()"
+        )
     return bare
 
 

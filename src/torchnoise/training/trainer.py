@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..attach import Attachment
 from ..clock import strengths_at
+from ..nn import ScheduledNoise
 from .batches import size_of, take_apart
 from .loaders import Piece
 from .losses import batch_loss
@@ -61,6 +62,7 @@ class Trainer:
             self.inner = model.module
         self.learned = list(noise.parameters())
         self.trained = [p for p in bare.parameters() if p.requires_grad]
+        self._scheduled = [m for m in bare.modules() if isinstance(m, ScheduledNoise)]
         self.wide = torch.float32 if accelerator.device.type == "mps" else torch.float64  # of sums over many examples
 
     def step(self, group: Sequence[Piece]) -> Stepped:
@@ -68,6 +70,8 @@ class Trainer:
         total = sum(piece.total for piece in group)
         sums = torch.zeros((), dtype=self.wide, device=self.accelerator.device)
         self._plain.zero_grad()
+        for layer in self._scheduled:
+            layer.set_step(self.noise.current_step)
         before = 0
         for i, piece in enumerate(group):
             last = i == len(group) - 1
