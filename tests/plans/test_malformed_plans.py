@@ -12,6 +12,8 @@ from mutations import SHIPPED, Broken, broken_plans
 
 import torchnoise as tn
 from torchnoise.cli import main
+from torchnoise.plans.kinds import kinds
+from torchnoise.plans.models import MEANT
 
 BROKEN = list(broken_plans())
 
@@ -133,3 +135,45 @@ def test_a_file_imports_and_runs_nothing(tmp_path: Path) -> None:
     )
     assert len(tn.Plan.load(path)) == 1
     assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("field", "word", "said"),
+    [
+        ("noise", "normal", "no such noise; did you mean 'gaussian'?"),
+        ("noise", "GaussianNoise", "no such noise; did you mean 'gaussian'?"),
+        ("noise", "dropout", "no such noise; did you mean 'bernoulli'?"),
+        ("noise", "pink", "no such noise; did you mean 'colored'?"),
+        ("noise", "shot", "no such noise; did you mean 'poisson'?"),
+        ("noise", "impulse", "no such noise; did you mean 'salt_and_pepper'?"),
+        ("noise", "unifrom", "no such noise; did you mean 'uniform'?"),
+        (
+            "when",
+            "step",
+            "no such schedule, allowed: constant, cosine, exponential, join, linear, power_decay, warm_up",
+        ),
+        ("relative_to", "percent", "no such magnitude, allowed: "),
+    ],
+)
+def test_words_that_people_know_kinds_by(field: str, word: str, said: str) -> None:
+    """What is meant, or all that is allowed; never a name that merely has some of the same letters.
+
+    Broken on purpose: difflib's cutoff at 0.4 (percent gave 'learned').
+    """
+    fields = {"noise": "{kind: gaussian, strength: 1}", "at": "inputs"}
+    if field == "relative_to":
+        fields["noise"] = f"{{kind: gaussian, strength: 1, relative_to: {word}}}"
+    else:
+        fields[field] = f"{{kind: {word}, strength: 1}}"
+    text = "injections:\n  - " + "\n    ".join(f"{name}: {value}" for name, value in fields.items()) + "\n"
+    with pytest.raises(tn.PlanError) as raised:
+        tn.Plan.from_yaml(text)
+    assert said in str(raised.value)
+    assert len(raised.value.lines) == 1
+
+
+def test_every_such_word_leads_to_a_kind() -> None:
+    """And none hides a kind of that name."""
+    for role, words in MEANT.items():
+        assert set(words.values()) <= set(kinds()[role])
+        assert not set(words) & set(kinds()[role])

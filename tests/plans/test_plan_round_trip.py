@@ -171,6 +171,17 @@ def test_what_no_file_can_hold(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """One line with the path. Broken on purpose: OSError let through."""
+    plan = tn.Plan(tn.Injection(tn.Gaussian(0.1), at=tn.Inputs()))
+    path = tmp_path / "nodir" / "x.yaml"
+    with pytest.raises(tn.PlanError) as raised:
+        plan.save(path)
+    assert str(raised.value) == f"{path}: no such folder {str(path.parent)!r}"
+    with pytest.raises(tn.PlanError, match="directory"):
+        plan.save(tmp_path)
+
+
 def test_a_plan_too_deep_to_read_is_not_written() -> None:
     when: Schedule = tn.constant(1.0)
     for _ in range(40):

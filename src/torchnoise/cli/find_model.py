@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import logging
 import sys
 from pathlib import Path
@@ -17,10 +18,11 @@ from ..lab.nets import NETS, net_for
 from . import say
 
 
-def find_model(text: str, task: str | None = None) -> nn.Module:
+def find_model(text: str, task: str | None = None, purpose: str = "") -> nn.Module:
     """The model that `text` names, with weights or without: only names, types and shapes are wanted of it.
 
     task: the name of the Transformers class to build, where the configuration's own is not the right one.
+    purpose: what the model is for, as errors say it.
 
     Raises:
         LookupError: no such model, or none that can be made; one line.
@@ -28,7 +30,7 @@ def find_model(text: str, task: str | None = None) -> nn.Module:
     if text in NETS:
         return net_for(text, SHAPE, OUTPUTS, seed=0)
     if ":" in text:
-        return _from_code(text)
+        return _from_code(text, purpose)
     return _from_transformers(text, task)
 
 
@@ -36,7 +38,7 @@ SHAPE, OUTPUTS = (1, 28, 28), 10  # what built-in models are made for here: MNIS
 KINDS = "a built-in model, package.module:name, a folder with a config.json, or a model on the hub"
 
 
-def _from_code(text: str) -> nn.Module:
+def _from_code(text: str, purpose: str) -> nn.Module:
     """What `package.module:name` is, or returns when called without arguments. The current folder is looked in, too."""
     module_name, _, name = text.partition(":")
     here = str(Path.cwd())
@@ -52,6 +54,8 @@ def _from_code(text: str) -> nn.Module:
             raise LookupError(f"{text}: {module_name!r} has no {part!r}; {near}")
         found = getattr(found, part)
     if not isinstance(found, nn.Module) and callable(found):
+        if _needs_arguments(found):
+            raise LookupError(f"{text}: takes arguments; allowed: a function without, which returns a model{purpose}")
         try:
             found = found()
         except Exception as error:
@@ -59,6 +63,16 @@ def _from_code(text: str) -> nn.Module:
     if not isinstance(found, nn.Module):
         raise LookupError(f"{text} is {type(found).__name__}, allowed: a torch.nn.Module, or a function that gives one")
     return found
+
+
+def _needs_arguments(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    except ValueError:  # what is written in C has no signature; calling it will tell
+        pass
+    return False
 
 
 def _from_transformers(text: str, task: str | None) -> nn.Module:

@@ -18,12 +18,20 @@ from ..lab.sets import Sets, load_sets
 from ..plan import Plan
 from ..plans import PlanError, part
 from ..training import History, Interrupted, fit
+from ..training.batches import logits_of
 from ..training.losses import default_loss
 from . import say
 from .find_model import find_model
+from .probe import evaluating, probe
+from .sites import matching
 
 # wanted later: better missed before anything is trained
 _WANTED = ("accelerate", "matplotlib", "rich", "safetensors", "sklearn")
+# what fit says of its arguments -> of the command's flags
+_FLAGS = {
+    "choose another folder, or begin again by resume=False": "choose another --out, or remove the folder",
+    "remove the folder, or begin again by resume=False": "remove the folder, or choose another --out",
+}
 
 
 class Wishes(NamedTuple):
@@ -50,11 +58,16 @@ def run_train(wishes: Wishes) -> int:
     try:
         file = part("read").read_file(wishes.plan)
         seed = (file.seed or 0) if wishes.seed is None else wishes.seed
-        if wishes.batch_size < 1:
-            raise ValueError(f"--batch-size is {wishes.batch_size}, allowed: a whole number from 1")
+        for flag, value in (("--batch-size", wishes.batch_size), ("--epochs", wishes.epochs)):
+            if value < 1:
+                raise ValueError(f"{flag} is {value}, allowed: a whole number from 1")
         sets = load_sets(wishes.data, wishes.target, seed)
-        _same_data(sets, wishes.out)
+        _show_data(sets, wishes)
         model = _model(wishes.model, sets, seed)
+        _, problems = matching(model, file.plan, file.lines)
+        if problems:
+            raise PlanError(str(wishes.plan), problems)
+        _same_data(sets, wishes.out)
         history = _train(model, file.plan, sets, seed, wishes)
         _finish(model, history, sets, wishes)
     except PlanError as error:
@@ -68,12 +81,25 @@ def run_train(wishes: Wishes) -> int:
         say(f"{error.filename or wishes.out}: {error.strerror or error}")
         return 2
     except (LookupError, TypeError, ValueError) as error:
-        say(str(error))
+        text = str(error)
+        for python, flag in _FLAGS.items():
+            text = text.replace(python, flag)
+        say(text)
         return 2
     except FloatingPointError as error:
         say(str(error))
         return 1
     return 0
+
+
+def _show_data(sets: Sets, wishes: Wishes) -> None:
+    """How the data were read, and what is doubtful about it; the first process does, of several."""
+    if not _first():
+        return
+    for doubt in sets.doubts:
+        say(doubt)
+    if not wishes.quiet:
+        print(sets.described() if sets.said else f"{wishes.data}: {sets.described()}", flush=True)
 
 
 def _model(name: str, sets: Sets, seed: int) -> nn.Module:
@@ -83,7 +109,12 @@ def _model(name: str, sets: Sets, seed: int) -> nn.Module:
         raise ValueError(f"--model {name}, allowed: {', '.join(NETS)}, or package.module:function, which gives a model")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return find_model(name)
+        try:
+            model = find_model(name, purpose=f" for inputs of shape {sets.shape} and {sets.wanted}")
+            probe(model, sets)
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"--model {error if isinstance(error, LookupError) else f'{name}: {error}'}") from error
+        return model
 
 
 def _same_data(sets: Sets, out: Path) -> None:
@@ -94,7 +125,8 @@ def _same_data(sets: Sets, out: Path) -> None:
             digest.update(repr((tensor.dtype, tensor.shape)).encode() + tensor.numpy().tobytes())
     out.mkdir(parents=True, exist_ok=True)
     note = out / "data.sha256"
-    if note.exists() and note.read_text("utf-8").strip() != digest.hexdigest():
+    begun = (out / "history.json").exists() or any(out.glob("checkpoint/checkpoint-*"))
+    if begun and note.exists() and note.read_text("utf-8").strip() != digest.hexdigest():
         raise ValueError(f"{out} has a run on other data (or another seed's split); choose another --out")
     if _first():
         _whole(note, lambda path: path.write_text(digest.hexdigest() + "\n", "utf-8"))
@@ -117,18 +149,13 @@ def _train(model: nn.Module, plan: Plan, sets: Sets, seed: int, wishes: Wishes) 
 
 def score(model: nn.Module, sets: Sets) -> dict[str, float]:
     """The test part's loss and accuracy (for numbers: the root mean squared error in their own unit), without noise."""
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    training = [(m, m.training) for m in model.modules()]
-    model.eval()
     total, right, count = 0.0, 0, 0
-    with torch.no_grad():
+    with evaluating(model) as device:
         for x, y in DataLoader(sets.test, batch_size=1024):
-            out, y = model(x.to(device)), y.to(device)
+            out, y = logits_of(model(x.to(device))), y.to(device)
             total += float(default_loss(out, y)) * len(y)
             right += 0 if sets.classes is None else int((out.argmax(1) == y).sum())
             count += len(y)
-    for module, mode in training:
-        module.training = mode
     if sets.classes is None:
         return {"loss": total / count, "rmse": sets.std * (total / count) ** 0.5}
     return {"loss": total / count, "acc": right / count}

@@ -18,7 +18,8 @@ class Sets(NamedTuple):
     """Three data sets of (x, y), and what y is.
 
     classes: their names, y being their numbers (int64 [N]); None where y is a number (float32 [N]), which is given in
-    standard deviations of the training part: y = (number - mean) / std.
+    standard deviations of the training part: y = (number - mean) / std. said: how a table was read; doubts: a line for
+    each of its columns that may be meant otherwise.
     """
 
     train: TensorDataset
@@ -27,6 +28,8 @@ class Sets(NamedTuple):
     classes: tuple[str, ...] | None
     mean: float = 0.0
     std: float = 1.0
+    said: str = ""
+    doubts: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,6 +40,17 @@ class Sets(NamedTuple):
     def outputs(self) -> int:
         """How many numbers a model has to give."""
         return 1 if self.classes is None else len(self.classes)
+
+    @property
+    def wanted(self) -> str:
+        """The same in words."""
+        return "1 output, for a number" if self.classes is None else f"{self.outputs} outputs, one for each class"
+
+    def described(self) -> str:
+        """What was read, and what a model for it takes and gives, in a line."""
+        count = sum(len(part) for part in (self.train, self.validation, self.test))
+        said = self.said or f"{count} examples; {self.outputs} classes"
+        return f"{said}; a model takes batches of shape (N, {', '.join(map(str, self.shape))}) and gives {self.wanted}"
 
 
 class Parts(NamedTuple):
@@ -89,7 +103,8 @@ def load_sets(data: str, target: str | None, seed: int) -> Sets:
     """
     path = Path(data)
     table = path.name.lower().endswith((".csv", ".csv.gz"))
-    if table != (target is not None):
+    known = table or data == "digits" or path.is_dir()
+    if known and table != (target is not None):
         raise ValueError("--target names the column that is to be learned: give it with a CSV file, and only there")
     if table:
         from .tables import load_table
@@ -104,6 +119,5 @@ def load_sets(data: str, target: str | None, seed: int) -> Sets:
         from .idx import load_idx
 
         return load_idx(path, seed)
-    raise ValueError(
-        f"--data {data}: no such file, allowed: digits, a file .csv or .csv.gz, a folder with MNIST's files"
-    )
+    what = "another kind of file" if path.exists() else "no such file"
+    raise ValueError(f"--data {data}: {what}, allowed: digits, a file .csv or .csv.gz, a folder with MNIST's files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable
@@ -16,6 +17,18 @@ from .explain import explained, refuse, refused, trouble
 from .hints import Allowed, allowed
 from .kinds import CHOICES, build, fields_of, kind_of, kinds
 from .slots import such_as
+
+# words that people know kinds by, and that no spelling leads to
+MEANT: dict[str, dict[str, str]] = {
+    "noise": {
+        **dict.fromkeys(("normal", "gauss", "gaussian_noise", "white"), "gaussian"),
+        **dict.fromkeys(("dropout", "binomial"), "bernoulli"),
+        **dict.fromkeys(("pink", "brown", "red", "blue"), "colored"),
+        **dict.fromkeys(("impulse", "salt_pepper"), "salt_and_pepper"),
+        "shot": "poisson",
+    }
+}
+CLOSE = 0.65  # of difflib's likeness, from 0 to 1; less, and what is offered is something else ("percent", "learned")
 
 GIVEN = "given_"  # before a field's own name, which is its alias: pydantic keeps some names, such as `copy`, for itself
 
@@ -90,7 +103,9 @@ def _kind(
             raise refuse("value", f"which is a {other}, allowed: {such_as(role)}", *place)
         word = kind_of(type(kind, (), {})) if kind.isidentifier() else kind.lower()  # Gaussian is meant for gaussian
         known = [word] if word in table else [*words, *(k for k, cls in table.items() if model_of(cls) is not None)]
-        raise refuse("value", f"no such {role}; {nearest(word, known, count=1)}", *place)
+        close = MEANT.get(role, {}).get(word) or next(iter(difflib.get_close_matches(word, known, 1, CLOSE)), None)
+        near = f"did you mean {close!r}?" if close else f"allowed: {', '.join(known)}"
+        raise refuse("value", f"no such {role}{'; ' if close else ', '}{near}", *place)
     model = model_of(table[kind])
     if model is None:
         raise refuse("value", "which takes a function: no file can hold one, so say this in Python", *place)

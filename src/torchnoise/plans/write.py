@@ -48,9 +48,14 @@ def write_text(plan: Plan) -> str:
 
 
 def write_file(plan: Plan, path: str | os.PathLike[str]) -> None:
-    """Write the plan's YAML. Raises PlanError before anything is written."""
+    """Write the plan's YAML. Raises PlanError before anything is written, and where the file cannot be."""
     text = write_text(plan)
-    Path(path).write_text(text, encoding="utf-8")
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        lost = isinstance(error, FileNotFoundError)
+        said = f"no such folder {str(Path(path).parent)!r}" if lost else error.strerror or str(error)
+        raise PlanError(os.fspath(path), [Problem(None, said)]) from None
 
 
 # -- values, as what YAML has: None, booleans, numbers, text, lists and mappings ---------------------------------------
