@@ -94,3 +94,14 @@ def test_fit_gives_scheduled_layers_their_steps() -> None:
     tn.fit(model, batches, epochs=2, progress=False, cpu=True)
     assert layer.current_step == 5
     assert layer.current_std == 0.0
+
+
+def test_an_attack_without_ascent_is_said_once() -> None:
+    """Broken on purpose: never said."""
+    model = net()
+    with tn.attach(model, tn.Injection(tn.FGSM(0.1), at=tn.Inputs())) as noise:
+        model(data())
+        with pytest.warns(tn.NoEffectWarning, match=r"call noise\.ascend"):
+            noise.step()
+        model(data())
+        noise.step()  # not again

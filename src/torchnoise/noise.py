@@ -112,6 +112,10 @@ class Noise(ABC):
     def inject(self, x: Tensor, call: Call) -> Tensor:
         """x with this noise, for one call of one site."""
 
+    def left_undone(self, scratch: dict[str, Any]) -> str | None:
+        """What the loop forgot in a step, by what this noise left in scratch; None where nothing."""
+        return None
+
     def takes_integers(self) -> bool:
         """Whether this noise may enter a tensor of integers."""
         return False

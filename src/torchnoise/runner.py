@@ -68,6 +68,7 @@ class Runner:
         if self._forced:
             raise RuntimeError(f"step {self.step}: the next step cannot begin inside tn.active(); leave it first")
         self._say_what_never_ran()
+        self._say_what_was_left_undone()
         if self.step >= MAX_STEP:
             raise OverflowError(f"step {self.step}: addresses hold steps up to {MAX_STEP}")
         left = [(point, dict(point.scratch)) for point in self.points]
@@ -235,6 +236,13 @@ class Runner:
             NoEffectWarning,
             stacklevel=4,
         )
+
+    def _say_what_was_left_undone(self) -> None:
+        for point in self.points:
+            said = point.injection.noise.left_undone(point.scratch)
+            if said is not None and point.name not in self._warned:
+                self._warned.add(point.name)
+                warnings.warn(f"step {self.step}: {point.name}: {said}", NoEffectWarning, stacklevel=5)
 
     def _say_what_never_ran(self) -> None:
         idle = [p.name for p in self.points if not p.fired and p.name not in self._warned]

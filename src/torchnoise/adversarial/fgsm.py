@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +39,11 @@ class FGSM(Noise):
     allowed: ClassVar[tuple[str, ...]] = ("add",)
     needs_forward: ClassVar[bool] = True
     unit_of_strength: ClassVar[str] = "Linf radius"
+
+    def left_undone(self, scratch: dict[str, Any]) -> str | None:
+        if scratch.get("taps") and not scratch.get("directions"):
+            return "no gradient was taken, so no noise entered; call noise.ascend(loss) between two forwards"
+        return None
 
     def inject(self, x: Tensor, call: Call) -> Tensor:
         if torch.compiler.is_compiling():
