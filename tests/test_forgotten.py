@@ -105,3 +105,12 @@ def test_an_attack_without_ascent_is_said_once() -> None:
             noise.step()
         model(data())
         noise.step()  # not again
+
+
+def test_a_list_of_injections_is_a_plan() -> None:
+    one, two = tn.Injection(tn.Gaussian(0.1), at=tn.Inputs()), tn.Injection(tn.Uniform(0.1), at=tn.Weights())
+    assert tn.Plan([one, two]) == tn.Plan(one, two)
+    with tn.attach(net(), [one, two]) as noise:
+        assert noise.plan == tn.Plan(one, two)
+    with pytest.raises(TypeError, match="allowed: Injection"):
+        tn.Plan([one, tn.Gaussian(0.1)])

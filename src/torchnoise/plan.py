@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from . import plans
 from .noise import Noise
@@ -85,11 +86,12 @@ class Plan:
     1  Uniform(0.02, relative_to='rms')  half width, of rms(x)  Weights()  constant  -     all
     """
 
-    def __init__(self, *injections: Injection) -> None:
-        for one in injections:
+    def __init__(self, *injections: Injection | Sequence[Injection]) -> None:
+        given: list[Any] = [one for some in injections for one in (some if isinstance(some, list | tuple) else [some])]
+        for one in given:
             if not isinstance(one, Injection):
                 raise TypeError(f"Plan: got {one!r}, allowed: Injection(noise, at=site)")
-        self.injections = tuple(injections)
+        self.injections: tuple[Injection, ...] = tuple(given)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Plan:

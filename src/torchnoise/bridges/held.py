@@ -35,7 +35,7 @@ class Held:
     """
 
     def __init__(self, plan: Plan | Injection, seed: int) -> None:
-        if isinstance(plan, Injection):
+        if isinstance(plan, Injection | list | tuple):
             plan = Plan(plan)
         if not isinstance(plan, Plan):
             raise TypeError(f"NoiseCallback: plan is {plan!r}, allowed: a Plan or an Injection")

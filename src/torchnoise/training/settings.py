@@ -97,7 +97,7 @@ def as_plan(plan: Plan | Injection | str | PathLike[str] | None) -> Plan:
     """A plan, also from a file, and where there is no noise."""
     if plan is None:
         return Plan()
-    if isinstance(plan, Injection):
+    if isinstance(plan, Injection | list | tuple):
         return Plan(plan)
     if isinstance(plan, str | PathLike):
         return Plan.load(plan)
