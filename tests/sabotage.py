@@ -19,6 +19,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 LAWS = "tests/laws/test_"
 SOURCES = "tests/test_sources.py::test_"
+MAGNITUDES = "tests/test_magnitudes.py::test_"
 PROPERTIES = "tests/test_properties.py::test_"
 
 
@@ -102,13 +103,13 @@ BREAKS = [
     Break("sources: coloured noise is rounded", "sources/colored.py", "torch.fft.rfft(taps), n=length).round()", "torch.fft.rfft(taps), n=length)", SOURCES + "whole_numbers_are_convolved_exactly"),
     Break("sources: coloured noise has one variance", "sources/colored.py", "spectrum / spectrum.norm()", "spectrum / spectrum.max()", SOURCES + "the_spectrum_falls_as_a_power[1.0]"),
     Break("sources: a user's own repeats", "sources/custom.py", "manual_seed(int(words[0]) << 32 | int(words[1]))", "manual_seed(id(x))", SOURCES + "custom_noise"),
-    Break("sources: private noise is drawn from its stream", "private/per_example.py", "not isinstance(noise, RandomNoise) or ", "", SOURCES + "what_makes_no_sense_is_refused"),
-    Break("magnitudes: a norm of what is kept", "magnitudes/norms.py", "None, call.keep)", "None, None)", SOURCES + "norms"),
-    Break("magnitudes: SNR of any source", "magnitudes/snr.py", " / (noise.unit_std() or 1.0)", "", SOURCES + "signal_to_noise"),
-    Break("magnitudes: a recompute is no new example", "magnitudes/running.py", "if not call.repeats:", "if True:", SOURCES + "running_std_under_checkpointing_counts_once"),
-    Break("magnitudes: features are counted one by one", "magnitudes/running.py", 'weight = new["count"] / count.clamp(min=1)', 'weight = new["count"].max() / count.max()', SOURCES + "running_std_counts_what_is_there"),
-    Break("magnitudes: means that differ", "magnitudes/running.py", " + weight * (1.0 - weight) * apart.square()", "", SOURCES + "running_std"),
-    Break("magnitudes: stopped within a step", "attach.py", 'state.get("measuring", {})', "{}", SOURCES + "running_std_stopped_within_a_step"),
+    Break("sources: private noise is drawn from its stream", "private/per_example.py", "not isinstance(noise, RandomNoise) or ", "", MAGNITUDES + "what_makes_no_sense_is_refused"),
+    Break("magnitudes: a norm of what is kept", "magnitudes/norms.py", "None, call.keep)", "None, None)", MAGNITUDES + "norms"),
+    Break("magnitudes: SNR of any source", "magnitudes/snr.py", " / (noise.unit_std() or 1.0)", "", MAGNITUDES + "signal_to_noise"),
+    Break("magnitudes: a recompute is no new example", "magnitudes/running.py", "if not call.repeats:", "if True:", MAGNITUDES + "running_std_under_checkpointing_counts_once"),
+    Break("magnitudes: features are counted one by one", "magnitudes/running.py", 'weight = new["count"] / count.clamp(min=1)', 'weight = new["count"].max() / count.max()', MAGNITUDES + "running_std_counts_what_is_there"),
+    Break("magnitudes: means that differ", "magnitudes/running.py", " + weight * (1.0 - weight) * apart.square()", "", MAGNITUDES + "running_std"),
+    Break("magnitudes: stopped within a step", "attach.py", 'state.get("measuring", {})', "{}", MAGNITUDES + "running_std_stopped_within_a_step"),
     Break("properties: one answer", "oracle.py", "out if keep is None else torch.where(keep, out, x)", "out if keep is None else x + (out - x) * keep", PROPERTIES + "what_is_masked_keeps_every_bit[pink]"),
     Break("properties: strides", "perturb.py", "target.copy_(found)", "target.copy_(found.reshape(-1).view(found.shape[::-1]).permute(*range(found.dim())[::-1]))", PROPERTIES + "one_answer[pink]"),
     Break("properties: roots of what is below 0", "magnitudes/measured.py", "return mean_over((x - mean_over(x, keep, axes)).square(), keep, axes).sqrt()", "return (mean_over(x.square(), keep, axes) - mean_over(x, keep, axes).square()).sqrt()", PROPERTIES + "finite_numbers_stay_numbers[gaussian_std]"),

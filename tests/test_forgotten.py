@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -107,10 +108,14 @@ def test_an_attack_without_ascent_is_said_once() -> None:
         noise.step()  # not again
 
 
-def test_a_list_of_injections_is_a_plan() -> None:
+def test_a_list_of_injections_or_a_file_is_a_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
     one, two = tn.Injection(tn.Gaussian(0.1), at=tn.Inputs()), tn.Injection(tn.Uniform(0.1), at=tn.Weights())
     assert tn.Plan([one, two]) == tn.Plan(one, two)
     with tn.attach(net(), [one, two]) as noise:
+        assert noise.plan == tn.Plan(one, two)
+    tn.Plan(one, two).save(path)
+    with tn.attach(net(), path) as noise:
         assert noise.plan == tn.Plan(one, two)
     with pytest.raises(TypeError, match="allowed: Injection"):
         tn.Plan([one, tn.Gaussian(0.1)])

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
+from os import PathLike
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from .at_optimizer import AtOptimizer
 from .diagnose import why_not_finite
 from .patch import Patch, is_patched
-from .plan import Injection, Plan
+from .plan import Injection, Plan, as_plan
 from .report import Report, Row
 from .runner import Runner
 from .streams.address import MAX_STEP, VERSION
@@ -26,7 +27,7 @@ _ATTACHED: weakref.WeakKeyDictionary[nn.Module, weakref.ref[Runner]] = weakref.W
 
 def attach(
     model: nn.Module,
-    plan: Plan | Injection | Sequence[Injection],
+    plan: Plan | Injection | Sequence[Injection] | str | PathLike[str],
     seed: int = 0,
     optimizer: torch.optim.Optimizer | None = None,
     *,
@@ -40,7 +41,7 @@ def attach(
 
     Args:
         model: any module; a wrapper (DistributedDataParallel, torch.compile) is looked through.
-        plan: a Plan, or one Injection, or a list of them.
+        plan: a Plan, or one Injection, or a list of them, or a plan file.
         seed: from 0 to 2^64 - 1. The same seed, names, steps and examples give the same noise.
         optimizer: its steps are counted, and noise on gradients enters there. LBFGS is refused for those.
         batch_axis: the axis of examples in the model's inputs, None if there is none.
@@ -68,10 +69,7 @@ def attach(
         raise ValueError(f"attach: {name} is {value!r}, allowed: a whole number from 0")
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 1 << 64:
         raise ValueError(f"attach: seed is {seed!r}, allowed: a whole number from 0 to 2^64 - 1")
-    if isinstance(plan, Injection | list | tuple):
-        plan = Plan(plan)
-    if not isinstance(plan, Plan):
-        raise TypeError(f"attach: plan is {plan!r}, allowed: a Plan, an Injection, or a list of them")
+    plan = as_plan(plan, "attach")
     if not isinstance(model, nn.Module):
         raise TypeError(f"attach: model is {type(model).__name__}, allowed: a torch.nn.Module")
     model = unwrap(model)

@@ -137,8 +137,7 @@ def noisy(
 def _check(x: Tensor, noise: Noise, at: Address, keep: Tensor | None) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"noisy: x is {type(x).__name__}, allowed: a tensor")
-    drawn = isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again)
-    if not drawn:
+    if not isinstance(noise, Noise) or not noise.can_draw_again:
         raise TypeError(
             f"noisy: noise is {noise}, allowed: a noise that is drawn, such as tn.Gaussian(0.1); for adversarial and "
             "learned noise, and for what remembers, use tn.attach"

@@ -104,6 +104,11 @@ class Noise(ABC):
         """Whether an element's noise depends on nothing but the element: not on others of its example."""
         return self.magnitude is None or self.magnitude.of_one_element
 
+    @property
+    def can_draw_again(self) -> bool:
+        """Whether a second call at one address gives the same noise, without learning or remembering anything."""
+        return False
+
     def unit_std(self) -> float | None:
         """The standard deviation of the drawn noise at strength 1; None where there is none, or none is known."""
         return None
@@ -153,6 +158,10 @@ class RandomNoise(Noise):
 
     if TYPE_CHECKING:
         token: ClassVar[str]
+
+    @property
+    def can_draw_again(self) -> bool:
+        return self.magnitude is None or self.magnitude.can_measure_again
 
     def draw(self, words: Tensor, strength: Tensor) -> Draw:
         """From random words to a draw: int64 [..., 4] -> values (and hits) of the same shape.

@@ -156,3 +156,14 @@ class Plan:
             for i, one in enumerate(self.injections)
         )
         return str(Table(("#", "noise", "unit", "at", "when", "mask", "dims"), tuple(rows)))
+
+
+def as_plan(given: object, who: str) -> Plan:
+    """A plan from what people give for one: a Plan, an Injection, a list of them, a plan file. who: the caller."""
+    if isinstance(given, Injection | list | tuple):
+        return Plan(given)
+    if isinstance(given, str | os.PathLike):
+        return Plan.load(given)
+    if not isinstance(given, Plan):
+        raise TypeError(f"{who}: plan is {given!r}, allowed: a Plan, an Injection, a list of them, or a plan file")
+    return given

@@ -352,7 +352,7 @@ def test_what_cannot_work_is_refused() -> None:
         NoiseCallback(learned)
     with pytest.raises(ValueError, match="second forward"):
         NoiseCallback(tn.Injection(tn.FGSM(0.1), at=tn.Embeddings()))
-    with pytest.raises(TypeError, match="allowed: a Plan or an Injection"):
+    with pytest.raises(TypeError, match="allowed: a Plan, an Injection"):
         NoiseCallback(tn.Gaussian(0.1))  # type: ignore[arg-type]
 
     class DeepSpeedOptimizerWrapper:

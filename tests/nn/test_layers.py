@@ -10,6 +10,7 @@ import pytest
 import torch
 from cases import same
 from layer_table import IDENTITIES, LAYERS, Layer, name, seeded
+from saved import saved_bytes
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils.checkpoint import checkpoint
@@ -178,27 +179,7 @@ def test_gradients_are_the_formulas(layer: Layer) -> None:
 @pytest.mark.parametrize("layer", IDENTITIES, ids=name)
 def test_nothing_of_the_tensors_size_is_kept_for_backward(layer: Layer) -> None:
     """Of 2 MB, less than 1 KB; vectors keep one bit of a byte for each token."""
-    held: dict[int, int] = {}
-
-    def pack(t: Tensor) -> Tensor:
-        held[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        return t
-
-    def attributes(thing: object) -> None:
-        if isinstance(thing, Tensor):
-            pack(thing)
-        elif isinstance(thing, tuple | list):
-            for each in thing:
-                attributes(each)
-
-    x = torch.ones(4, 8, 16384, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        out = layer.make(0.5)(x)
-    node = out.grad_fn
-    while node is not None:
-        attributes(tuple(getattr(node, "__dict__", {}).values()))
-        node = node.next_functions[0][0] if node.next_functions else None
-    assert sum(held.values()) < 1024
+    assert saved_bytes(layer.make(0.5), torch.ones(4, 8, 16384, requires_grad=True)) < 1024
 
 
 @pytest.mark.parametrize("layer", IDENTITIES, ids=name)

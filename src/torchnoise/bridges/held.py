@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..adversarial import FGSM
 from ..attach import Attachment
 from ..learned import Learned
-from ..plan import Injection, Plan
+from ..plan import Injection, Plan, as_plan
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -35,10 +35,7 @@ class Held:
     """
 
     def __init__(self, plan: Plan | Injection, seed: int) -> None:
-        if isinstance(plan, Injection | list | tuple):
-            plan = Plan(plan)
-        if not isinstance(plan, Plan):
-            raise TypeError(f"NoiseCallback: plan is {plan!r}, allowed: a Plan or an Injection")
+        plan = as_plan(plan, "NoiseCallback")
         for injection in plan:
             if isinstance(injection.noise.relative_to, Learned):
                 raise ValueError(

@@ -17,7 +17,7 @@ _DEFAULT = Gaussian(0.1)
 
 def drawn(noise: AnyNoise, layer: str) -> RandomNoise:
     """The noise, if it is one that is drawn and has nothing to learn or to remember."""
-    if isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again):
+    if isinstance(noise, RandomNoise) and noise.can_draw_again:
         return noise
     raise TypeError(
         f"{layer}: noise is {noise}, allowed: a noise from a source, such as tn.Gaussian(0.1); for adversarial and "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..noise import RandomNoise
 from .activation import owner_of
 from .rows import check_rows, tie_rows
 from .select import Selector, as_selectors, select
@@ -112,8 +111,7 @@ class NoisyWeight:
 
     @property
     def can_draw_again(self) -> bool:
-        noise = self.point.injection.noise
-        return isinstance(noise, RandomNoise) and (noise.magnitude is None or noise.magnitude.can_measure_again)
+        return self.point.injection.noise.can_draw_again
 
     def __call__(self, frame: Frame, parameter: Tensor) -> Tensor:
         keep = None

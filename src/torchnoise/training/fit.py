@@ -102,13 +102,14 @@ def fit(
     >>> len(history), history.columns[:3]
     (3, ('train_loss', 'val_loss', 'val_acc'))
     """
+    from ..plan import Plan, as_plan
     from .loop import train
-    from .settings import Settings, as_plan, mode_of
+    from .settings import Settings, mode_of
 
     if not isinstance(model, nn.Module):
         raise TypeError(f"fit: model is {type(model).__name__}, allowed: a torch.nn.Module")
     settings = Settings(
-        plan=as_plan(plan),
+        plan=Plan() if plan is None else as_plan(plan, "fit"),
         lr=lr,
         weight_decay=weight_decay,
         epochs=epochs,

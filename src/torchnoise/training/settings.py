@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from ..adversarial import FGSM
 from ..errors import check_number
-from ..plan import Injection, Plan
+from ..plan import Plan
 from ..private import PerExampleGradients
 from .distributed import PRECISIONS
 
@@ -91,19 +90,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "mode": ("min", "max"),
     "resume": ("auto", True, False),
 }
-
-
-def as_plan(plan: Plan | Injection | str | PathLike[str] | None) -> Plan:
-    """A plan, also from a file, and where there is no noise."""
-    if plan is None:
-        return Plan()
-    if isinstance(plan, Injection | list | tuple):
-        return Plan(plan)
-    if isinstance(plan, str | PathLike):
-        return Plan.load(plan)
-    if not isinstance(plan, Plan):
-        raise TypeError(f"fit: plan is {plan!r}, allowed: a Plan, an Injection, a plan file, or None")
-    return plan
 
 
 def optimizer_for(given: Any, model: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
