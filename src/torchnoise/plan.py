@@ -124,6 +124,18 @@ class Plan:
         """The plan as YAML text, as `save` writes it."""
         return plans.part("write").write_text(self)
 
+    def code(self) -> str:
+        """The plan as a Python expression that evaluates to an equal plan, with torchnoise known as `tn`.
+
+        Raises:
+            ValueError: an injection with a function, or with a class that has no importable name.
+
+        >>> from torchnoise import Gaussian, Inputs
+        >>> Plan(Injection(Gaussian(0.15), at=Inputs())).code()
+        'tn.Plan(tn.Injection(tn.Gaussian(0.15), at=tn.Inputs()))'
+        """
+        return plans.part("code").code_of(self)
+
     def __iter__(self) -> Iterator[Injection]:
         return iter(self.injections)
 

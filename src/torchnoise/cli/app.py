@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,33 +59,124 @@ def torchnoise(
     """Noise injection as regularisation for PyTorch: see which noise helps."""
 
 
-@app.command(epilog="Example:  torchnoise compare --noises gaussian_input,dropout --seeds 10")
+COMPARE_EXAMPLES = """Examples:
+
+torchnoise compare                                                  digits, seven noises, about a minute
+
+torchnoise compare --data people.csv --target income --budget 10m   your table, in ten minutes
+
+torchnoise compare --data reviews.tsv --target label --model transformer --noises neftune,drop_tokens
+
+torchnoise compare --data images/ --model cnn --noises gaussian_input,my_plan.yaml --seeds 10
+"""
+
+
+@app.command(epilog=COMPARE_EXAMPLES)
 def compare(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="digits; sklearn:NAME; a table (.csv, .tsv, .parquet); .npz; a folder of MNIST's files or of images; "
+            "hf:NAME; package.module:function.",
+            metavar="DATA",
+        ),
+    ] = "digits",
+    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The column of texts to learn from, and no other.", metavar="COLUMN")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Rows with the same value here stay in one part.", metavar="COLUMN")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Train on the oldest rows by this column, test on the newest.", metavar="COLUMN")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take so many examples at random.", metavar="N")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="mlp, cnn, transformer; a Transformers folder or hub name; package.module:function.",
+            metavar="MODEL",
+            show_default="mlp; transformer for texts",
+        ),
+    ] = None,
     noises: Annotated[
         str | None,
-        typer.Option(help="Noises to try, separated by commas. All of them, if left out.", metavar="A,B"),
+        typer.Option(
+            help="Noises or plan files, separated by commas; torchnoise noises lists them.",
+            metavar="A,B",
+            show_default="about seven that suit the data",
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Paired runs of each; more seeds, narrower intervals.")] = 5,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.", show_default="25")] = None,
+    strengths: Annotated[
+        list[str] | None,
+        typer.Option(help="A noise's ladder, instead of the advised one; may be repeated.", metavar="NAME=A,B,C"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Paired runs of each finalist; more seeds, narrower intervals.")] = 5,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training data.", show_default="by model and data")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Examples in a batch.", show_default="by model and data")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="AdamW's learning rate.", show_default="by model and data")] = None,
     seed: Annotated[int, typer.Option(help="Master seed: the split and every run follow from it.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for report.html, results.json and runs.jsonl.")] = Path(
+    rise: Annotated[
+        float, typer.Option(help="A ladder's middle strength lets a clean model's loss rise by this share.")
+    ] = 0.5,
+    by_rule: Annotated[
+        bool, typer.Option("--by-rule", help="Ladders around rules of thumb, without asking the model.")
+    ] = False,
+    combine: Annotated[
+        bool,
+        typer.Option("--combine/--alone", help="Try the winner beside dropout, weight decay and the like."),
+    ] = True,
+    budget: Annotated[
+        str | None, typer.Option(help="Seconds, minutes or hours that it may take; decides seeds.", metavar="10m")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, results.json and finished runs.")] = Path(
         "torchnoise-compare"
     ),
+    against: Annotated[
+        Path | None, typer.Option(help="An earlier results.json, to see what changed.", metavar="FILE")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     jobs: Annotated[
         int | None,
         typer.Option(help="Processes at a time; results do not depend on it.", show_default="one for each core"),
     ] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: the machines of a Ray cluster.")] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the report's path only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json, and nothing else.")] = False,
 ) -> int:
-    """Train a model clean and with each noise: which noise helps, how surely, at what cost.
+    """Train a model clean and with each noise: which noise helps, how strong, how surely, at what cost.
 
-    Runs with the same seed start from the same weights and see the same batches.
-    Strengths and the winner are chosen on validation data; the test set is scored
-    once. Interrupted, the same command goes on where it was.
+    Strengths and the winner are searched on validation data. Then clean training and
+    every noise run on fresh seeds, paired: the same weights to begin with, the same
+    batches. The test set is opened once, at the end. Interrupted or killed, the same
+    command goes on where it was, and ends with the same results.json.
+
+    Exit status: 0 when all of it is done, 2 if asked for wrongly, 130 if interrupted.
     """
-    from .compare import run_compare
+    from .compare import Wishes, run_compare
 
-    return run_compare(noises, seeds, epochs, seed, out, jobs, quiet)
+    source = {"data": data, "target": target, "text": text, "group": group, "time": time, "limit": limit}
+    how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr}
+    how |= {"seeds": seeds, "seed": seed, "model": model, "rise": None if by_rule else rise, "combine": combine}
+    wishes = Wishes(source, how, noises, tuple(strengths or ()), budget, out, against, device, jobs, engine)
+    return run_compare(wishes, quiet, as_json)
+
+
+@app.command(epilog="Example:  torchnoise noises --data images/")
+def noises(
+    kind: Annotated[
+        str | None, typer.Option(help="Of data: table, image or text.", metavar="KIND", show_default="all")
+    ] = None,
+) -> int:
+    """List the noises that compare can try, with their units and rules of thumb."""
+    from .noises import run_noises
+
+    return run_noises(kind)
 
 
 @app.command(epilog="Example:  torchnoise sites mlp examples/plans/mnist.yaml")

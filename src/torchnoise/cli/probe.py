@@ -1,48 +1,5 @@
-"""Whether a model of the user's fits the data: one small batch, before anything is trained."""
+"""Whether a model of the user's fits the data, as `torchnoise train` asks."""
 
-from __future__ import annotations
+from ..lab.models.probe import evaluating, probe, wanted
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
-from torch import Tensor, nn
-
-from ..lab.sets import Sets
-from ..training.batches import logits_of
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[torch.device]:
-    """No gradients, and evaluation mode, after which each module is in its own again. Gives the model's device."""
-    training = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield next((p.device for p in model.parameters()), torch.device("cpu"))
-    finally:
-        for module, mode in training:
-            module.training = mode
-
-
-def probe(model: nn.Module, sets: Sets) -> None:
-    """Run two training examples through the model, which stays in its modes.
-
-    Raises:
-        ValueError: its forward fails, or gives other outputs than the data want; one line.
-    """
-    x = sets.train.tensors[0][:2]
-    try:
-        with evaluating(model) as device:
-            output = model(x.to(device))
-    except Exception as error:  # the model is the user's: anything can happen in it
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"its forward failed on a batch of shape {tuple(x.shape)}: {first}") from error
-    out = logits_of(output)
-    rows = x.shape[0]
-    shapes = [(rows, sets.outputs)] if sets.classes is not None else [(rows, 1), (rows,)]
-    gave = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"type {type(out).__name__}"
-    if not isinstance(out, Tensor) or tuple(out.shape) not in shapes:
-        raise ValueError(
-            f"its output for a batch of shape {tuple(x.shape)} has {gave}, allowed: {shapes[0]}: {sets.wanted}"
-        )
+__all__ = ["evaluating", "probe", "wanted"]

@@ -1,92 +1,134 @@
-"""The comparison: train every run, choose on validation, score the test set once, measure costs, write it all down."""
+"""The comparison: search, train the finalists on fresh seeds, open the test set, measure, write it all down."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from .data import SealedTest, fingerprint, load_digits, split
-from .models import accuracy, mlp
-from .noises import CLEAN
-from .pool import Job, cores, run_all
-from .results import assemble, choices, chosen_runs
-from .settings import Run, Settings, key_of
-from .store import Record, Store, write_text
-from .timing import relative_cost
-
-
-class Watcher:
-    """Is told how a comparison gets on. This one says nothing; a subclass shows it."""
-
-    def planned(self, runs: Sequence[Run], finished: Sequence[Record]) -> None:
-        """What will be done, and what was done before."""
-
-    def finished(self, record: Record) -> None:
-        """One more run."""
-
-    def phase(self, text: str) -> None:
-        """What is happening after the runs."""
+from .assemble import assemble
+from .budget import fitted
+from .engines import Engine
+from .finals import finals_of, runs_of
+from .findings import Findings
+from .jobs import AdviseJob, advise_job
+from .measures.cost import relative_cost
+from .measuring import Measuring
+from .noises import Candidate, ladder
+from .prepare import Prepared
+from .results import Cost, Results, Timing
+from .search import Found, Stronger, clean_runs, search
+from .settings import Settings
+from .store import Store, write_text
+from .trainer import Trainer
+from .watcher import Watcher
 
 
 def compare(
-    settings: Settings, out: Path, watcher: Watcher | None = None, processes: int | None = None
-) -> dict[str, Any]:
-    """Run a comparison into the folder `out`, or go on with the one that was cut off there.
+    settings: Settings,
+    prepared: Prepared,
+    out: Path,
+    engine: Engine,
+    watcher: Watcher | None = None,
+    budget: float | None = None,
+) -> tuple[Results, Timing]:
+    """Run a comparison into the folder `out`, or go on with the one that was cut off there. budget: seconds that it may
+    take, for which the search is made smaller or the seeds more.
 
     Returns:
-        what out/results.json holds; out/report.html shows it.
+        what out/results.json and out/timing.json hold.
 
     Raises:
+        ValueError: a budget that is too small.
         RuntimeError: a run that failed, or clean training that diverged.
         OSError: a folder that cannot be written.
     """
     watcher = watcher or Watcher()
-    data, test = split(load_digits(), settings.seed)
-    sizes = {"train": len(data.train.y), "validation": len(data.validation.y), "test": test.size}
-    store = Store(out)
-    mark = fingerprint(data)
-    keys = {run: key_of(run, settings, mark) for run in settings.runs()}
+    bench, entrants, net, test = prepared
+    trainer = Trainer(bench, entrants, Store(out), engine, watcher)
+    watcher.prepared(settings, bench, entrants)
+    first, *_ = clean_runs(settings.rounds)
+    watcher.phase("the first run")
+    seconds = trainer.do([first], keep=[first])[first].outcome.seconds
+    if budget is not None:
+        settings = fitted(settings, len(entrants.noises), len(entrants.partners), seconds, budget, engine.at_a_time)
+    watcher.expecting(settings, entrants)
 
-    def finish(runs: Sequence[Run]) -> None:
-        jobs = [Job(run, keys[run], store.path(keys[run])) for run in runs]
-        for record in run_all(jobs, data, settings, processes or cores()):
-            store.append(record)
-            records[record.run] = record
-            watcher.finished(record)
+    advised = advice(settings, trainer, watcher)
+    ladders = ladders_of(settings, entrants.noises, advised)
+    watcher.phase("searching strengths")
+    found = search(ladders, settings.rounds, trainer.do, stronger=stronger(settings, entrants.noises))
 
-    records = {record.run: record for record in store.finished(set(keys.values())).values()}
-    watcher.planned(list(keys), list(records.values()))
-    finish([run for run in keys if run not in records])
-    if any(records[run].outcome.diverged for run in keys if run.noise == CLEAN):
-        raise RuntimeError("training without noise diverged, so there is nothing to compare with")
+    watcher.phase("training the finalists")
+    finals = finals_of(found, entrants if settings.combine else entrants.without_partners())
+    measuring = Measuring(finals, settings.seeds, trainer, test)
+    trainer.do(runs_of(finals.arms(), settings.seeds), keep=measuring.missing())
 
-    chosen = choices(records, settings)
-    finalists = chosen_runs(chosen, settings)
-    # Weights are kept for finalists only; other flags in this folder may choose a strength whose weights are gone.
-    finish([run for run in finalists if not store.path(keys[run]).exists()])
-    watcher.phase("scoring the test set")
-    scores = score(finalists, {run: keys[run] for run in finalists}, store, test)
-    watcher.phase("timing a step of each noise")
-    costs = {n: relative_cost(Run(n, x, 0), data, settings) for n, x in chosen.items() if x is not None}
+    watcher.phase("measuring on the test set", count=len(measuring.missing()))
+    part, measured = measuring.do(engine, watcher)
 
-    watcher.phase("writing the report")
-    results = assemble(settings, records, scores, costs, sizes)
-    write_text(out / "results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
-    from .report import render  # matplotlib is slow to import, and wanted only now
+    watcher.phase("putting it together")
+    findings = Findings(settings, bench, entrants, net, trainer, found, advised, finals, part, measured)
+    results = assemble(findings)
+    write_text(out / "results.json", results.model_dump_json(indent=1) + "\n")
 
-    write_text(out / "report.html", render(results))
-    store.drop(set(keys.values()) - {keys[run] for run in finalists})
-    return results
+    watcher.phase("timing a step of each noise", count=len(found.chosen))
+    timing = timed(found, trainer, watcher)
+    write_text(out / "timing.json", timing.model_dump_json(indent=1) + "\n")
+    return results, timing
 
 
-def score(runs: Sequence[Run], keys: dict[Run, str], store: Store, test: SealedTest) -> dict[Run, float]:
-    """Test accuracy of the chosen runs, from their saved weights. Opens the test set."""
-    x, y = test.open().tensors()
-    scores = {}
-    for run in runs:
-        model = mlp(0)
-        model.load_state_dict(store.load(keys[run]))
-        scores[run] = accuracy(model, x, y)
-    return scores
+def advice(settings: Settings, trainer: Trainer, watcher: Watcher) -> dict[str, float | None]:
+    """The strength that the loss of the first clean network advises for each noise, by its sensitivity."""
+    if settings.rise is None:
+        return {}
+    watcher.phase("advising strengths")
+    first, *_ = clean_runs(settings.rounds)
+    key = trainer.key(first)
+    store = trainer.store
+    wanted = {name: one for name, one in trainer.entrants.noises.items() if name not in settings.strengths}
+    about = [settings.rise, {name: repr(one.treat(one.rule).plan) for name, one in wanted.items()}]
+    for row in store.advised:
+        if row["key"] == key and row.get("about") == about:
+            return row["strengths"]
+    if not store.path(key).exists():
+        trainer.do([first], keep=[first])
+    job = AdviseJob(store.load(key), wanted, settings.rise)
+    (strengths,) = trainer.engine.map(advise_job, "bench", [job])
+    store.advised.append({"key": key, "about": about, "strengths": strengths})
+    return strengths
+
+
+def ladders_of(
+    settings: Settings, noises: Mapping[str, Candidate], advised: Mapping[str, float | None]
+) -> dict[str, tuple[float, ...]]:
+    """Each noise's strengths: those that were asked for, or a ladder around what was advised or the rule of thumb."""
+    return {
+        name: settings.strengths.get(name) or ladder(one, advised.get(name), settings.rungs)
+        for name, one in noises.items()
+    }
+
+
+def stronger(settings: Settings, noises: Mapping[str, Candidate]) -> Stronger:
+    """The rung above a noise's strongest: none where the ladder was asked for, or the next is too strong."""
+
+    def above(name: str, strength: float) -> float | None:
+        if name in settings.strengths:
+            return None
+        *_, top = ladder(noises[name], strength * noises[name].factor, rungs=1)
+        return top if top > strength else None
+
+    return above
+
+
+def timed(found: Found, trainer: Trainer, watcher: Watcher) -> Timing:
+    """What each noise's step costs, measured one after the other in this process."""
+    bench, costs, clean_step = trainer.bench, {}, 0.0
+    for name, strength in found.chosen.items():
+        if strength is not None:
+            treatment = trainer.entrants.treatment(((name, strength),))
+            cost = relative_cost(treatment, bench.model, bench.data, bench.training)
+            costs[name] = Cost(time=cost.time, memory=cost.memory)
+            clean_step = clean_step or cost.clean_step
+        watcher.step()
+    seconds = sum(record.outcome.seconds for record in trainer.records.values())
+    return Timing(costs=costs, clean_step_ms=1000 * clean_step, seconds=seconds)

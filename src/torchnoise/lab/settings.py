@@ -1,46 +1,115 @@
-"""What a comparison is told to do: values that check themselves and hash themselves."""
+"""What a comparison is told to do: values that check themselves, and the runs that follow from them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from .. import __version__
-from ..errors import nearest
 from ..streams.address import VERSION
-from .models import DESCRIPTION
-from .noises import CANDIDATES, CLEAN
+from .models import Training
+from .treatments import Treatment
 
-
-@dataclass(frozen=True)
-class Training:
-    """How every run is trained: SGD with momentum, the learning rate falling to 0 along a half cosine."""
-
-    epochs: int = 25
-    batch_size: int = 96
-    learning_rate: float = 0.15
-    momentum: float = 0.9
+Phase = Literal["search", "final"]
+SEARCH: Phase = "search"
+FINAL: Phase = "final"  # on seeds of its own: those that chose the winner do not test it
+Parts = tuple[tuple[str, float], ...]
+CLEAN_PARTS: Parts = ()
 
 
 class Run(NamedTuple):
-    """One training run: a noise (or CLEAN) at one strength, and the number of its seed."""
+    """One training run: what is added to clean training, as (name, strength), the phase, and the seed's number."""
 
-    noise: str
-    strength: float
+    parts: Parts
+    phase: Phase
     seed: int
+
+    def __str__(self) -> str:
+        return " + ".join(f"{name} {strength:g}" for name, strength in self.parts) or "clean"
 
 
 class RunSeeds(NamedTuple):
-    """Where a run's randomness comes from. Runs with the same seed share all three, whatever their noise."""
+    """Where a run's randomness comes from. Runs with the same phase and number share all three, whatever is added."""
 
     init: int
     batches: int
     noise: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the examples come from, as on the command line: `--data`, `--target` and what goes with them."""
+
+    data: str = "digits"
+    target: str | None = None
+    text: str | None = None
+    group: str | None = None
+    time: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole comparison, as it is asked for. None leaves the choice to the data and the model.
+
+    noises: names from the table of candidates, or plan files;  strengths: ladders in place of those that are advised;
+    seeds: paired runs of each finalist;  seed: the master seed, of the split and all runs;  rounds: search seeds that
+    each round of halving adds;  rungs: strengths in a ladder;  rise: by how much the validation loss of a clean model
+    rises under the ladder's middle strength (None: the rule of thumb);  combine: whether the winner is tried beside
+    dropout, weight decay, augmentation and the second.
+
+    Raises:
+        ValueError: a number outside what is allowed.
+    """
+
+    source: Source = Source()
+    model: str | None = None
+    noises: tuple[str, ...] | None = None
+    strengths: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    seeds: int = 5
+    seed: int = 0
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    rounds: tuple[int, ...] = (2, 2, 4)
+    rungs: int = 5
+    rise: float | None = 0.5
+    combine: bool = True
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _whole("--seeds", self.seeds, 2, 1000)  # an interval needs two
+        _whole("--seed", self.seed, 0, 2**32 - 1)
+        for flag, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
+            if value is not None:
+                _whole(flag, value, 1, 100_000)
+        if self.source.limit is not None:
+            _whole("--limit", self.source.limit, 30, 10**9)
+        _above_zero("--lr", self.learning_rate)
+        _above_zero("--rise", self.rise)
+        if self.noises is not None and not self.noises:
+            raise ValueError("--noises is empty, allowed: names, separated by commas; torchnoise noises lists them")
+        if self.noises is not None and len(set(self.noises)) != len(self.noises):
+            raise ValueError("--noises names one noise twice, allowed: each at most once")
+        for name in self.strengths:
+            if self.noises is not None and name not in self.noises:
+                raise ValueError(f"--strengths names {name!r}, allowed: those of --noises: {', '.join(self.noises)}")
+
+    def training(self, default: Training) -> Training:
+        """The model's defaults, with what was asked for in their place."""
+        return replace(
+            default,
+            epochs=self.epochs or default.epochs,
+            batch_size=self.batch_size or default.batch_size,
+            learning_rate=self.learning_rate or default.learning_rate,
+        )
 
 
 def _whole(flag: str, value: int, low: int, high: int) -> None:
@@ -48,58 +117,33 @@ def _whole(flag: str, value: int, low: int, high: int) -> None:
         raise ValueError(f"{flag} is {value}, allowed: a whole number from {low} to {high}")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A whole comparison.
-
-    noises: names from CANDIDATES;  seeds: how many paired runs each;  seed: the master seed, of the split and all runs.
-
-    Raises:
-        ValueError: an unknown noise, with the nearest names; a number outside what is allowed.
-    """
-
-    noises: tuple[str, ...] = tuple(CANDIDATES)
-    seeds: int = 5
-    seed: int = 0
-    training: Training = Training()
-
-    def __post_init__(self) -> None:
-        if not self.noises:
-            raise ValueError(f"--noises is empty, allowed: {', '.join(CANDIDATES)}")
-        for name in self.noises:
-            if name not in CANDIDATES:
-                raise ValueError(f"--noises: no noise is called {name!r}; {nearest(name, CANDIDATES)}")
-        if len(set(self.noises)) != len(self.noises):
-            raise ValueError("--noises names one noise twice, allowed: each at most once")
-        _whole("--seeds", self.seeds, 2, 1000)  # an interval needs two
-        _whole("--seed", self.seed, 0, 2**32 - 1)
-        _whole("--epochs", self.training.epochs, 1, 100_000)
-
-    def runs(self) -> list[Run]:
-        """Every run: clean first, then each noise's ladder."""
-        seeds = range(self.seeds)
-        clean = [Run(CLEAN, 0.0, s) for s in seeds]
-        return clean + [Run(n, x, s) for n in self.noises for x in CANDIDATES[n].ladder for s in seeds]
+def _above_zero(flag: str, value: float | None) -> None:
+    if value is not None and not 0 < value < float("inf"):
+        raise ValueError(f"{flag} is {value:g}, allowed: a number above 0")
 
 
-def seeds_of(master: int, number: int) -> RunSeeds:
-    """The seeds of run number `number`: far apart for neighbouring numbers.
+def seeds_of(master: int, phase: Phase, number: int) -> RunSeeds:
+    """The seeds of run number `number` in a phase: far apart for neighbouring numbers.
 
-    >>> seeds_of(0, 1) == seeds_of(0, 1), seeds_of(0, 1).init == seeds_of(0, 2).init
+    >>> seeds_of(0, "final", 1) == seeds_of(0, "final", 1), seeds_of(0, "final", 1) == seeds_of(0, "search", 1)
     (True, False)
     """
-    return RunSeeds(*(int(word) for word in np.random.SeedSequence([master, number]).generate_state(3)))
+    words = np.random.SeedSequence([master, [SEARCH, FINAL].index(phase), number]).generate_state(3)
+    return RunSeeds(*(int(word) for word in words))
 
 
-def key_of(run: Run, settings: Settings, data_fingerprint: str) -> str:
+def key_of(run: Run, treatment: Treatment, training: Training, master: int, model: str, data_fingerprint: str) -> str:
     """A hash of all that decides a run's numbers; how many other runs there are is not part of it."""
-    plan = "" if run.noise == CLEAN else repr(CANDIDATES[run.noise].plan(run.strength))
+    augment = treatment.augment
     everything = {
-        "run": list(run),
-        "plan": plan,
-        "master_seed": settings.seed,
-        "training": asdict(settings.training),
-        "model": DESCRIPTION,
+        "phase": run.phase,
+        "seed": run.seed,
+        "plan": repr(None if treatment.plan is None else list(treatment.plan)),
+        "weight_decay": treatment.weight_decay,
+        "augment": None if augment is None else repr(augment),
+        "master_seed": master,
+        "training": asdict(training),
+        "model": model,
         "data": data_fingerprint,
         "versions": [__version__, VERSION, torch.__version__],
     }
