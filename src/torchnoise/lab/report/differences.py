@@ -25,11 +25,7 @@ def differences(results: Results) -> str:
         [
             note(
                 f"The change of test {words.metric(results)} against clean training, on fresh seeds."
-                + (
-                    " The winner is one test; the others are several, and their p and intervals are widened for that."
-                    if many
-                    else ""
-                )
+                + (_FAMILY if many else "")
             ),
             marks(
                 ("●", f"helps: mean and {words.coverage(results)} interval", "better"),
@@ -45,6 +41,9 @@ def differences(results: Results) -> str:
             note(told) if told else "",
         ]
     )
+
+
+_FAMILY = " The winner is one test; the others are several, and their p-values and intervals are corrected for that."
 
 
 def reach(difference: Difference) -> tuple[float, float]:
@@ -69,7 +68,11 @@ def row(who: str, picture: str, what: str, look: str = "") -> str:
 def _noise_row(noise: Noise, difference: Difference, limits: Limits, winner: bool) -> str:
     tag = ' <span class="tag">winner</span>' if winner else ""
     who = f"<b>{named(noise.name)}</b>{tag}<small>{escape(words.at_strength(noise))}</small>"
-    p = f"p {words.probability(difference.p)}" if winner else f"corrected p {words.probability(difference.p_adjusted)}"
+    p = (
+        f"p-value {words.probability(difference.p)}"
+        if winner
+        else f"corrected p-value {words.probability(difference.p_adjusted)}"
+    )
     picture = image(strip(difference, noise.verdict, limits, noise.name), spoken(noise.name, difference, noise.verdict))
     return row(who, picture, found(difference, noise.verdict, p), "marked" if winner else "")
 

@@ -20,8 +20,8 @@ def numbers(results: Results) -> str:
         Column(f"test {metric}"),
         *([Column("test RMSE")] if errors else []),
         Column(f"change, points, and {words.coverage(results)} interval"),
-        Column("p"),
-        Column("corrected p"),
+        Column("p-value"),
+        Column("corrected p-value"),
         Column("detectable, points"),
         Column("verdict", False),
     ]
@@ -70,8 +70,8 @@ def footnotes(results: Results) -> list[str]:
         "examples are in the test set. They do not cover another split, another model or other data.",
         "Strengths and the winner were chosen on validation data and on seeds of the search alone. Everything shown as "
         "a test score was trained again on fresh seeds, and the test set was scored once.",
-        "The winner's test is therefore one test. The other noises are a family of tests: their p and verdicts are "
-        "corrected by Holm's method, and their intervals are wider, so that they cover all true differences at once.",
+        "The winner's test is therefore one test. The other noises are a family of tests: their p-values and verdicts "
+        "are corrected by Holm's method, and their intervals are wider: they cover all true differences at once.",
         "Detectable: the smallest true change that a comparison of this size finds four times in five.",
     ]
     if results.data.metric == "R2":

@@ -28,7 +28,7 @@ a { color: var(--better); text-underline-offset: 3px; }
 i { font-style: normal; font-size: .8em; }
 .better { color: var(--better); } .worse { color: var(--worse); } .neutral { color: var(--muted); }
 .tag { font-size: 12px; font-weight: 500; color: var(--chosen); border: 1px solid var(--chosen); border-radius: 9px;
-  padding: 0 7px; }
+  padding: 0 7px; display: inline-block; }
 .callout { border-left: 4px solid var(--neutral); padding: 8px 16px; margin: 16px 0 0; max-width: 54em;
   font-size: 15px; }
 .callout ul { margin: 4px 0 0; color: inherit; font-size: inherit; }
@@ -79,7 +79,7 @@ figcaption small, .card > small { font-weight: 400; color: var(--muted); font-si
 _FOREST = """
 .forest { margin-top: 14px; padding: 8px 0; container-type: inline-size; }
 .forest > h3, .forest > small { padding: 4px 14px 0; margin: 0; } .forest .scale { margin-bottom: 4px; }
-.forest .row { display: grid; grid-template-columns: minmax(9em, 15em) minmax(0, 1fr) 12.5em; column-gap: 16px;
+.forest .row { display: grid; grid-template-columns: minmax(9em, 15em) minmax(0, 1fr) 13.5em; column-gap: 16px;
   padding: 0 16px; align-items: center; }
 .forest .marked { background: var(--tint); }
 .forest .who { text-align: right; font-size: 14.5px; line-height: 1.3; } .forest .who b { font-weight: 600; }

@@ -52,7 +52,7 @@ def _tiles(results: Results, winner: Noise | None) -> str:
         unit = "root mean squared error"
         tiles.append(_tile(unit, escape(words.plain(winner.arm.rmse)), f"clean {words.plain(clean.rmse)}"))
     tiles += [
-        _tile("p", escape(words.probability(found.p)), "how often chance alone differs as much"),
+        _tile("p-value", escape(words.probability(found.p)), "how often chance alone differs as much"),
         _tile(
             "smallest change this could see",
             f"{escape(words.points(found.detectable).lstrip('+'))} <small>points</small>",

@@ -68,7 +68,7 @@ def label_axes(axes: Any, x: str, y: str = "") -> None:
 def _above(axes: Any) -> Any:
     from matplotlib.transforms import ScaledTranslation
 
-    return axes.transAxes + ScaledTranslation(-24 / 72, 5 / 72, axes.figure.dpi_scale_trans)
+    return axes.transAxes + ScaledTranslation(-24 / 72, 7 / 72, axes.figure.dpi_scale_trans)
 
 
 def to_svg(figure: Any, titles: Mapping[str, str] | None = None) -> str:

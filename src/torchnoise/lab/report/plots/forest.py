@@ -23,7 +23,8 @@ def strip(difference: Difference, verdict: str, limits: Limits, name: str, expec
         colour_name, _ = look(verdict)
         colour = COLOURS[colour_name]
         low, high = max(difference.low, limits[0]), min(difference.high, limits[1])
-        axes.plot([low, high], [0.62, 0.62], color=colour, linewidth=2.6, solid_capstyle="butt")
+        if low < high:
+            axes.plot([low, high], [0.62, 0.62], color=colour, linewidth=2.6, solid_capstyle="butt")
         _ends(axes, difference, limits, colour)
         face = PAPER if colour_name == "neutral" else colour
         if not falls_out(difference.mean, limits):
@@ -40,9 +41,9 @@ def strip(difference: Difference, verdict: str, limits: Limits, name: str, expec
 def _ends(axes: Any, difference: Difference, limits: Limits, colour: str) -> None:
     """An arrow where an interval goes on beyond the picture."""
     if difference.low < limits[0]:
-        axes.plot(limits[0], 0.62, "<", color=colour, markersize=9, markeredgewidth=0)
+        axes.plot(limits[0], 0.62, "<", color=colour, markersize=10, markeredgewidth=0, clip_on=False)
     if difference.high > limits[1]:
-        axes.plot(limits[1], 0.62, ">", color=colour, markersize=9, markeredgewidth=0)
+        axes.plot(limits[1], 0.62, ">", color=colour, markersize=10, markeredgewidth=0, clip_on=False)
 
 
 def ticks(limits: Limits) -> list[tuple[float, float]]:

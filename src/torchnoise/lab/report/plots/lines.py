@@ -11,8 +11,8 @@ from .figure import CHOSEN, DASHES, INK, LINE, NEUTRAL, PAPER, label_axes, new_f
 from .scale import Limits
 
 _STYLES: dict[str, dict[str, Any]] = {
-    "clean": {"color": INK, "linewidth": 1.8, "linestyle": DASHES, "marker": "o", "markersize": 5.5, "zorder": 3},
-    "winner": {"color": CHOSEN, "linewidth": 2.2, "marker": "D", "markersize": 5.5, "zorder": 4},
+    "clean": {"color": INK, "linewidth": 1.8, "linestyle": DASHES, "marker": "o", "markersize": 5, "zorder": 5},
+    "winner": {"color": CHOSEN, "linewidth": 2.2, "marker": "D", "markersize": 6, "zorder": 4},
     "other": {"color": NEUTRAL, "linewidth": 1.1, "alpha": 0.55, "zorder": 2},
 }
 
@@ -57,7 +57,7 @@ def _x_ticks(axes: Any, x: list[float]) -> None:
     if gaps and len(x) <= 8 and min(gaps) >= 0.085 * (x[-1] - x[0]):
         axes.set_xticks(x)
     else:
-        axes.xaxis.set_major_locator(_few(6, whole=all(v == int(v) for v in x)))
+        axes.xaxis.set_major_locator(_few(6, whole=x[-1] - x[0] >= 4))
 
 
 def _few(count: int, whole: bool = False) -> Any:

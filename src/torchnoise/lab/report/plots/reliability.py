@@ -8,6 +8,8 @@ from ...results import Reliability
 from ..arms import Role
 from .figure import CHOSEN, DASHES, INK, LINE, MUTED, PAPER, label_axes, new_figure, settings, to_svg
 
+RARE = 0.005  # a bin with fewer of the examples than this stands alone: no line leads to where chance has put it
+
 
 def reliability(diagrams: Sequence[tuple[Role, Reliability]]) -> str:
     """Points as large as the share of the examples that they stand for, beside the diagonal."""
@@ -18,7 +20,7 @@ def reliability(diagrams: Sequence[tuple[Role, Reliability]]) -> str:
             clean = role == "clean"
             colour, marker = (INK, "o") if clean else (CHOSEN, "D")
             seen = [(100 * c, 100 * a, s) for c, a, s in zip(one.confidence, one.accuracy, one.share, strict=True) if s]
-            x, y = [c for c, _, _ in seen], [a for _, a, _ in seen]
+            x, y = [c for c, _, s in seen if s >= RARE], [a for _, a, s in seen if s >= RARE]
             axes.plot(x, y, color=colour, linewidth=1.4, linestyle=DASHES if clean else "-")
             for c, a, share in seen:
                 size = 4.5 + 11 * share**0.5

@@ -25,7 +25,7 @@ def without_outliers(intervals: Iterable[tuple[float, float]], factor: float = 4
     """Limits about zero for intervals, some of which may reach so far that the others could not be seen.
 
     >>> without_outliers([(-1.0, 1.0), (-0.5, 2.0), (-90.0, -80.0)])
-    (-8.48, 2.48)
+    (-8.46, 2.46)
     """
     pairs = list(intervals)
     far = factor * median(max(abs(low), abs(high)) for low, high in pairs) if pairs else 1.0
