@@ -108,6 +108,8 @@ def test_the_search_finds_the_crossing(curve: int, start: float) -> None:
     grid = [10 ** (-6 + 8 * i / 20_000) for i in range(20_001)]
     slow = next(s for s in grid if rise_of(s) >= wanted)
     assert found == pytest.approx(slow, rel=0.25 if curve in STEPS else 0.02)
+    if curve == 0:
+        assert found == pytest.approx(math.sqrt(wanted / 3.0), rel=1e-9)
     assert len(asked) < 30
     assert max(asked) <= 64.0
 
@@ -236,11 +238,12 @@ def test_signal_and_noise_at_the_sites() -> None:
 def test_noise_on_gradients_is_as_strong_as_they_are() -> None:
     """Whether the strength is a variance (eta) or a factor on a plan."""
     net, data = classes_world()
-    gradients = torch.autograd.grad(data.task.loss(net(data.train.x[:64]), data.train.y[:64]), list(net.parameters()))
+    x, y = data.validation.x[:64], data.validation.y[:64]
+    gradients = torch.autograd.grad(data.task.loss(net(x), y), list(net.parameters()))
     rms = math.sqrt(float(torch.cat([g.flatten() for g in gradients]).square().mean()))
     (found,) = advise(net, Given(), data, [CANDIDATES["gradient"]])
     assert found.strength == pytest.approx(rms**2, rel=1e-4)
-    assert found.why.startswith("acts on gradients, not on the loss: as strong at the first step as their rms, 0.0")
+    assert found.why.startswith("does not act on the loss; as strong at the first step as the gradients, rms 0.0")
 
     def doubled(s: float, facts: Facts) -> Treatment:
         return Treatment(tn.Plan(tn.Injection(tn.Gaussian(2 * s), at=tn.Gradients(), when=tn.constant(0.5))))

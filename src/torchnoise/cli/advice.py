@@ -23,11 +23,14 @@ def show(probe: Probe, how: str, rise: float, noises: list[Advice], sites: Sites
     said = f"loss {probe.clean:.4g} on {len(probe.y)} validation examples (at chance {probe.chance:.4g})"
     print(f"{probe.model.described}, {how}: {said}")
     if probe.base > probe.clean:
-        print(f"So near 0, the rise is one of {percent} of {probe.base:.3g}, a tenth of the loss at chance.")
+        print(f"That is less than a tenth of chance's; the rise is {percent} of this tenth, {probe.base:.3g}.")
     print()
     console().print(sites_table(sites))
     print(SITES.format(percent=percent, target=target))
     console().print(noises_table(noises))
+    for one in noises:
+        if one.why:
+            print(f"{one.name}: {one.why}")
     print(NOISES.format(percent=percent))
 
 
@@ -49,10 +52,9 @@ def sites_table(sites: SitesAdvice) -> Table:
 
 
 def noises_table(noises: list[Advice]) -> Table:
-    table = _new_table("noise", "strength", "advised", "rule of thumb", "signal's rms", "noise's rms", "", words=2)
+    table = _new_table("noise", "strength", "advised", "rule of thumb", "signal's rms", "noise's rms", words=2)
     for one in noises:
-        table.add_row(one.name, one.unit, *map(number, (one.strength, one.rule, one.rms, one.noise)), one.why)
-    table.columns[-1].justify = "left"
+        table.add_row(one.name, one.unit, *map(number, (one.strength, one.rule, one.rms, one.noise)))
     return table
 
 

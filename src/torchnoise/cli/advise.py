@@ -121,7 +121,9 @@ def warnings_of(probe: Probe, sites: SitesAdvice) -> list[str]:
             "that has learned nothing means little; --train EPOCHS trains it, --weights FILE brings weights"
         )
     if sites.left_out:
-        found.append(f"{sites.left_out} sites, evenly spread, were not looked at; --sites N looks at more")
+        found.append(
+            f"{sites.left_out} of the model's sites were not looked at, evenly spread; --sites N sets how many are"
+        )
     return found + [f"not looked at: {line}" for line in sites.refused]
 
 

@@ -124,6 +124,10 @@ def compare(
     rise: Annotated[
         float, typer.Option(help="A ladder's middle strength lets a clean model's loss rise by this share.")
     ] = 0.5,
+    rungs: Annotated[int, typer.Option(help="Strengths in a ladder.")] = 5,
+    rounds: Annotated[
+        str, typer.Option(help="Search seeds that each round of halving adds.", metavar="A,B,C")
+    ] = "2,2,4",
     by_rule: Annotated[
         bool, typer.Option("--by-rule", help="Ladders around rules of thumb, without asking the model.")
     ] = False,
@@ -162,9 +166,66 @@ def compare(
 
     source = {"data": data, "target": target, "text": text, "group": group, "time": time, "limit": limit}
     how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr}
-    how |= {"seeds": seeds, "seed": seed, "model": model, "rise": None if by_rule else rise, "combine": combine}
-    wishes = Wishes(source, how, noises, tuple(strengths or ()), budget, out, against, device, jobs, engine)
+    how |= {
+        "seeds": seeds,
+        "seed": seed,
+        "model": model,
+        "rise": None if by_rule else rise,
+        "combine": combine,
+        "rungs": rungs,
+    }
+    wishes = Wishes(source, how, noises, tuple(strengths or ()), rounds, budget, out, against, device, jobs, engine)
     return run_compare(wishes, quiet, as_json)
+
+
+@app.command(epilog="Example:  torchnoise advise mlp people.csv --target income")
+def advise(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="mlp, cnn, transformer; a Transformers folder or hub name; package.module:function.", metavar="MODEL"
+        ),
+    ],
+    data: Annotated[str, typer.Argument(help="As compare's --data.", metavar="DATA")] = "digits",
+    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The column of texts to learn from, and no other.", metavar="COLUMN")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take so many examples at random.", metavar="N")] = None,
+    rise: Annotated[float, typer.Option(help="Propose strengths at which the loss rises by this share.")] = 0.1,
+    weights: Annotated[
+        Path | None, typer.Option(help="A .safetensors file with the model's weights.", metavar="FILE")
+    ] = None,
+    train: Annotated[
+        int | None,
+        typer.Option(help="Epochs of training without noise, before.", show_default="for built-in models, their own"),
+    ] = None,
+    noises: Annotated[
+        str | None,
+        typer.Option(help="Noises to advise on, separated by commas.", metavar="A,B", show_default="those that suit"),
+    ] = None,
+    sites: Annotated[int, typer.Option(help="Most sites that are measured.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of the split, the training and the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+) -> int:
+    """Say how strong noise may be, site by site, before anything is compared.
+
+    Measures the signal's rms at each site and how fast the validation loss rises with
+    noise there, and proposes the strength at which it rises by --rise: noise that is
+    felt, and not yet harmful.
+    """
+    from ..lab.settings import Source
+    from .advise import Wishes, run_advise
+    from .compare import device_of
+
+    try:
+        where = device_of(device)
+    except ValueError as error:
+        say(str(error))
+        return 2
+    source = Source(data, target, text, limit=limit)
+    return run_advise(Wishes(model, source, noises, rise, weights, train, sites, seed, where), as_json)
 
 
 @app.command(epilog="Example:  torchnoise noises --data images/")

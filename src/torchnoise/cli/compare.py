@@ -32,6 +32,7 @@ class Wishes:
     how: Mapping[str, Any]
     noises: str | None
     strengths: tuple[str, ...]
+    rounds: str
     budget: str | None
     out: Path
     against: Path | None
@@ -46,7 +47,7 @@ def settings_from(wishes: Wishes) -> Settings:
     if wishes.noises is not None:
         noises = tuple(name.strip() for name in wishes.noises.split(",") if name.strip())
     strengths = dict(_ladder(text) for text in wishes.strengths)
-    how = {**wishes.how, "device": device_of(wishes.device)}
+    how = {**wishes.how, "device": device_of(wishes.device), "rounds": _rounds(wishes.rounds)}
     return Settings(Source(**wishes.source), noises=noises, strengths=strengths, **how)
 
 
@@ -60,6 +61,14 @@ def _ladder(text: str) -> tuple[str, tuple[float, ...]]:
     if not (name and given and found) or not all(0 < x < float("inf") for x in found):
         raise ValueError(f"--strengths {text}, allowed: NAME=A,B,C with numbers above 0, as in dropout=0.1,0.2")
     return name.strip(), found
+
+
+def _rounds(text: str) -> tuple[int, ...]:
+    """A,B,C as whole numbers."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise ValueError(f"--rounds {text}, allowed: whole numbers, separated by commas, as in 2,2,4") from None
 
 
 def device_of(text: str) -> str:

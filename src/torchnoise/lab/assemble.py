@@ -33,7 +33,7 @@ from .results import (
     Search,
     Verdict,
 )
-from .settings import CLEAN_PARTS, Parts
+from .settings import CLEAN_PARTS, Parts, command_of
 from .statistics import CONFIDENCE, DIVERGED, differences_of, summarise
 from .store import without_nan
 
@@ -48,6 +48,7 @@ def assemble(findings: Findings) -> Results:
     facts, clean = data_facts(findings), clean_of(findings)
     return Results(
         schema_version=SCHEMA_VERSION,
+        command=command_of(findings.settings),
         seed=findings.settings.seed,
         seeds=findings.settings.seeds,
         confidence=CONFIDENCE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
@@ -92,6 +93,9 @@ class Settings:
                 _whole(flag, value, 1, 100_000)
         if self.source.limit is not None:
             _whole("--limit", self.source.limit, 30, 10**9)
+        _whole("--rungs", self.rungs, 1, 100)
+        if not self.rounds or min(self.rounds) < 1:
+            raise ValueError(f"--rounds {','.join(map(str, self.rounds))}, allowed: whole numbers from 1")
         _above_zero("--lr", self.learning_rate)
         _above_zero("--rise", self.rise)
         if self.noises is not None and not self.noises:
@@ -148,3 +152,28 @@ def key_of(run: Run, treatment: Treatment, training: Training, master: int, mode
         "versions": [__version__, VERSION, torch.__version__],
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def command_of(settings: Settings) -> str:
+    """What to type for these settings: what differs from the defaults.
+
+    >>> command_of(Settings(Source("people.csv", target="income"), seeds=8))
+    'torchnoise compare --data people.csv --target income --seeds 8'
+    """
+    usual, source = Settings(), asdict(settings.source)
+    flags = {name: value for name, value in source.items() if value != getattr(usual.source, name)}
+    names = {"learning_rate": "lr"}
+    for name in ("model", "epochs", "batch_size", "learning_rate", "seeds", "seed", "rungs"):
+        if getattr(settings, name) != getattr(usual, name):
+            flags[names.get(name, name)] = getattr(settings, name)
+    words = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in flags.items()]
+    if settings.noises is not None:
+        words.append(f"--noises {','.join(settings.noises)}")
+    words += [f"--strengths {name}={','.join(map(str, some))}" for name, some in settings.strengths.items()]
+    if settings.rounds != usual.rounds:
+        words.append(f"--rounds {','.join(map(str, settings.rounds))}")
+    if settings.rise is None:
+        words.append("--by-rule")
+    elif settings.rise != usual.rise:
+        words.append(f"--rise {settings.rise:g}")
+    return " ".join(["torchnoise compare", *words, *(() if settings.combine else ("--alone",))])

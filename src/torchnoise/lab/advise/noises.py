@@ -71,7 +71,7 @@ def advise(
     probe, found = Probe(net, model, data, seed), []
     check(probe, rise)
     for number, one in enumerate(many):
-        found.append(_advice(one, probe, data, rise))
+        found.append(_advice(one, probe, rise))
         if progress is not None:
             progress(number + 1, len(many))
     return found
@@ -85,13 +85,13 @@ def check(probe: Probe, rise: float) -> None:
         raise ValueError("the model's validation loss is not finite, so there is nothing to advise by")
 
 
-def _advice(candidate: Candidate, probe: Probe, data: Data, rise: float) -> Advice:
+def _advice(candidate: Candidate, probe: Probe, rise: float) -> Advice:
     plan = candidate.treat(candidate.rule).plan
     strength, why = None, ""
     if plan is None:
         why = "no noise; the rule of thumb"
     elif not len(in_forwards(plan)):
-        strength, why = _by_gradients(candidate, probe, data)
+        strength, why = _by_gradients(candidate, probe)
     else:
         strength = _by_loss(candidate, probe, rise)
         if strength is None:
@@ -136,15 +136,15 @@ def _root_mean_square(values: list[float]) -> float:
 # -- noise on gradients ------------------------------------------------------------------------------------------------
 
 
-def _by_gradients(candidate: Candidate, probe: Probe, data: Data) -> tuple[float | None, str]:
+def _by_gradients(candidate: Candidate, probe: Probe) -> tuple[float | None, str]:
     """The strength at which the noise's standard deviation at the first step is the gradients' rms."""
-    rms = gradients_rms(probe, data)
+    rms = gradients_rms(probe)
     one, four = (_first_sigma(candidate, s) for s in (1.0, 4.0))
     if not (one and four and rms > 0):
-        return None, "acts on gradients, not on the loss; the rule of thumb"
+        return None, "does not act on the loss; the rule of thumb"
     power = math.log(four / one) / math.log(4.0)  # 1 where strength is a sigma, 1/2 where it is a variance
     strength = (rms / one) ** (1.0 / power)
-    return strength, f"acts on gradients, not on the loss: as strong at the first step as their rms, {rms:.2g}"
+    return strength, f"does not act on the loss; as strong at the first step as the gradients, rms {rms:.2g}"
 
 
 def _first_sigma(candidate: Candidate, strength: float) -> float | None:
@@ -159,15 +159,17 @@ def _first_sigma(candidate: Candidate, strength: float) -> float | None:
     return noise.strength * unit * (1.0 if injection.when is None else injection.when(0))
 
 
-def gradients_rms(probe: Probe, data: Data) -> float:
-    """The rms of the loss' gradient over all parameters, for one training batch."""
+def gradients_rms(probe: Probe) -> float:
+    """The rms of the loss' gradient over all parameters, for one batch as large as those in training.
+
+    Of validation examples: on those that a network has learned by heart, next to nothing is left of it.
+    """
     wanted = [p for p in probe.net.parameters() if p.requires_grad]
     if not wanted:
         return 0.0
-    part = data.train.first(probe.model.training.batch_size)
+    count = probe.model.training.batch_size
     with evaluating(probe.net), torch.enable_grad():
-        outputs = probe.model.outputs(probe.net, part.x.to(probe.device))
-        loss = probe.task.loss(outputs, part.y.to(probe.device))
+        loss = probe.task.loss(probe.model.outputs(probe.net, probe.x[:count]), probe.y[:count])
         gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
     squares = sum(float(g.double().square().sum()) for g in gradients if g is not None)
     return math.sqrt(squares / sum(p.numel() for p in wanted))

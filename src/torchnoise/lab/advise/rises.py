@@ -28,7 +28,7 @@ class Rises:
         self.probe, self.plan_of, self.samples = probe, plan_of, samples
         self.tried: dict[float, float] = {}
         self.slopes = [0.0] * samples
-        if all(one.noise.scales_linearly and not one.noise.has_hits for one in plan_of(start)):
+        if all(one.noise.scales_linearly for one in plan_of(start)):
             tiny = TINY * start
             self.slopes = [rise / tiny for rise in self.by_sample(tiny)]
 

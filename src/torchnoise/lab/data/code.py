@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...errors import nearest
+from ..seeded import seeded
+from ..user_code import look_up, needs_arguments, one_line
 from . import split
 from .arrays import examples_of_arrays
 from .asked import Asked
@@ -41,40 +38,17 @@ def load_code(asked: Asked) -> tuple[Data, SealedTest]:
 
 def call(text: str) -> Any:
     """What `package.module:function` returns when called without arguments. The current folder is looked in, too."""
-    module_name, _, name = text.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:  # the module is the user's: anything can happen in it
-        raise ValueError(f"--data {text}: importing {module_name!r} gave {_one_line(error)}") from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            near = nearest(part, [n for n in vars(found) if not n.startswith("_")])
-            raise ValueError(f"--data {text}: {module_name!r} has no {part!r}; {near}")
-        found = getattr(found, part)
-    if not callable(found) or _needs_arguments(found):
+        found = look_up(text)
+    except LookupError as error:
+        raise ValueError(f"--data {error.args[0]}") from error
+    if not callable(found) or needs_arguments(found):
         raise ValueError(f"--data {text}: allowed: a function without arguments, which returns {_ALLOWED}")
     try:
-        return found()
-    except Exception as error:
-        raise ValueError(f"--data {text}: calling it gave {_one_line(error)}") from error
-
-
-def _needs_arguments(function: Any) -> bool:
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return True
-    except ValueError:  # what is written in C has no signature; calling it will tell
-        pass
-    return False
-
-
-def _one_line(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said[:200]}{'...' if len(said) > 200 else ''}"
+        with seeded(0):  # what it draws from torch is the same in the next run
+            return found()
+    except Exception as error:  # the function is the user's: anything can happen in it
+        raise ValueError(f"--data {text}: calling it gave {one_line(error)}") from error
 
 
 def _examples(found: Any, asked: Asked) -> Examples:

@@ -13,7 +13,7 @@ from ..task import Task
 from . import split
 from .asked import LEAST, Asked, listed
 from .doubts import twins
-from .parts import Data, Part, SealedTest, empty
+from .parts import Data, Kind, Part, SealedTest, empty
 from .split import Parts
 from .target import Target
 
@@ -38,7 +38,7 @@ class Examples:
     be split;  said: ends before what `inputs` says.
     """
 
-    kind: str
+    kind: Kind
     target: Target
     inputs: Callable[[Parts], Inputs]
     said: str

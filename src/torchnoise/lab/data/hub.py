@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..user_code import one_line
 from .arrays import examples_of_arrays
 from .asked import Asked, listed
 from .delimited import PART_NAMES
@@ -63,8 +64,8 @@ def _fetched(name: str) -> Any:
             first = first or error
             if "Connection" in type(error).__name__:  # which takes a minute of retries, and would again
                 break
-    said = " ".join(str(first).split())
-    raise ValueError(f"--data {PREFIX}{name}: {type(first).__name__}: {said[:200]}{'...' if len(said) > 200 else ''}")
+    assert first is not None
+    raise ValueError(f"--data {PREFIX}{name}: {one_line(first)}")
 
 
 def _parts(found: Any, data: str) -> dict[str, Any]:

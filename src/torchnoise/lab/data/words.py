@@ -20,7 +20,8 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 @dataclass(frozen=True)
 class TfidfEncoder:
     """How often each of some words is in a text: float32 [N, words], 1 + log(count) times the word's weight
-    log((1 + texts) / (1 + texts with it)) + 1, each text of length 1. A text without any of them is 0."""
+    log((1 + texts) / (1 + texts with it)) + 1. Each text is scaled to an rms of 1, as standardised inputs have; one
+    without any of the words is 0."""
 
     words: tuple[str, ...]
     weights: tuple[float, ...]
@@ -47,7 +48,7 @@ class TfidfEncoder:
 
         found = CountVectorizer(vocabulary=self.words, token_pattern=_WORD, dtype=np.float64).transform(texts).tocsr()
         found.data = 1.0 + np.log(found.data)
-        weighted = normalize(found.multiply(np.array(self.weights)).tocsr())
+        weighted = normalize(found.multiply(np.array(self.weights)).tocsr()) * np.sqrt(len(self.words))
         return torch.from_numpy(weighted.toarray().astype(np.float32))
 
 

@@ -93,9 +93,7 @@ class Step:
         """Bytes: on CUDA the peak of a step, elsewhere what a forward keeps for backward, parameters aside."""
         self()  # an optimizer's state is made in the first step
         if not self.cuda:
-            kept = kept_bytes(self.loss, self.net)
-            self()  # goes on from a step that is whole
-            return kept
+            return kept_bytes(self.loss, self.net)
         self._wait()
         torch.cuda.reset_peak_memory_stats(self.x.device)
         before = torch.cuda.memory_allocated(self.x.device)

@@ -74,6 +74,6 @@ def _said(model: BuiltIn, net: nn.Module) -> str:
     if model.name == "cnn":
         return "CNN of two 3 x 3 convolutions to 16 and 32 channels with ReLU and max-pooling, and a linear layer"
     tokens = tokens_said(model.shape)
-    if model.vocabulary is not None:
-        tokens = f"up to {model.shape[0]} words of a text, {model.vocabulary:,} different ones"
+    if isinstance(model.encoder, WordEncoder):
+        tokens = f"up to {model.shape[0]} words of a text, {len(model.encoder.words):,} different ones"
     return f"Transformer encoder of {LAYERS} layers, width {WIDTH}, {HEADS} heads, with GELU, on {tokens}"

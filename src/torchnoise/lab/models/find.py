@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from ...errors import nearest
 from ..data import IMAGE, TABLE, TEXT, Data
 from .built_in import TAKES, built_in
 from .own_code import own_code
@@ -32,9 +31,10 @@ def find(text: str, data: Data) -> Model:
     exists = Path(text).exists()
     if ":" in text and not exists:
         return own_code(text, data)
-    typo = "/" not in text and difflib.get_close_matches(text, TAKES, cutoff=0.6)
+    typo = [] if "/" in text else difflib.get_close_matches(text, TAKES, cutoff=0.6)
     if not exists and (typo or data.kind != TEXT):
-        raise ValueError(f"--model {text}: no such model for {_ARE[data.kind]}; {nearest(text, allowed(data))}")
+        hint = f"did you mean {typo[0]!r}?" if typo else f"allowed: {', '.join(allowed(data))}"
+        raise ValueError(f"--model {text}: no such model for {_ARE[data.kind]}; {hint}")
     if data.kind != TEXT:
         raise ValueError(f"--model {text}: a Transformers model takes texts, {_told(data)}")
     return pretrained(text, data)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..data import Data
@@ -22,41 +18,14 @@ from .defaults import default_training
 from .probe import probe
 from .spec import Model, Training
 from .texts import encoded_head, texts_of
+from .tokens import TokenEncoder, quiet
 from .weights import parameter_count
-
-LONGEST = 128  # tokens of a text that are kept, at most
-
-
-@contextmanager
-def quiet() -> Iterator[Any]:
-    """The library, without its progress bars and remarks inside."""
-    import transformers
-
-    log, hub = transformers.utils.logging, logging.getLogger("huggingface_hub")
-    before, bars, hub_before = log.get_verbosity(), log.is_progress_bar_enabled(), hub.level
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    hub.setLevel(logging.CRITICAL)  # of each retry
-    try:
-        yield transformers
-    finally:
-        log.set_verbosity(before)
-        hub.setLevel(hub_before)
-        if bars:
-            log.enable_progress_bar()
-
-
-@functools.cache
-def tokenizer_of(source: str) -> Any:
-    """The model's tokenizer, read once in a process."""
-    with quiet() as transformers:
-        return transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 @functools.cache
 def pretrained_of(source: str, outputs: int) -> tuple[Any, dict[str, Tensor]]:
     """The configuration, and the weights below the head, read once in a process."""
-    with quiet() as transformers:
+    with quiet() as transformers, seeded(0):
         net, found = transformers.AutoModelForSequenceClassification.from_pretrained(
             source,
             num_labels=outputs,
@@ -69,41 +38,6 @@ def pretrained_of(source: str, outputs: int) -> tuple[Any, dict[str, Tensor]]:
     new = {*found["missing_keys"], *(row[0] for row in found["mismatched_keys"])}
     state = {k: v for k, v in net.float().state_dict().items() if k.startswith(body) and k not in new}
     return net.config, state
-
-
-@dataclass(frozen=True)
-class TokenEncoder:
-    """Texts as a tokenizer's ids: int64 [N, tokens], `padding` where a text has ended.
-
-    size: how many ids there are;  special_ids: those that are no words;  mask_id: of the token that hides one.
-    """
-
-    source: str
-    padding: int
-    size: int
-    special_ids: tuple[int, ...]
-    mask_id: int | None
-    length: int = LONGEST
-
-    @classmethod
-    def of(cls, source: str) -> TokenEncoder:
-        """The encoder of a model's tokenizer."""
-        tokenizer = tokenizer_of(source)
-        # models that only continue texts have no padding; what ends a text serves
-        padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        if padding is None:
-            raise ValueError("its tokenizer has neither padding nor an end of text, allowed: one with either")
-        special = tuple(sorted({*tokenizer.all_special_ids, padding}))
-        length = min(LONGEST, tokenizer.model_max_length)
-        return cls(source, padding, len(tokenizer), special, tokenizer.mask_token_id, length)
-
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        tokenizer = tokenizer_of(self.source)
-        rows = tokenizer(list(texts), truncation=True, max_length=self.length, return_attention_mask=False)["input_ids"]
-        ids = torch.full((len(rows), max(map(len, rows), default=1) or 1), self.padding)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
-        return ids
 
 
 @dataclass(frozen=True)
@@ -147,7 +81,8 @@ def pretrained(text: str, data: Data) -> Model:
         model = Pretrained(text, text, training, TokenEncoder.of(source), source, data.task.outputs)
         net = model.build(0)
     except ModuleNotFoundError as error:
-        raise ValueError(f"--model {text}: needs {error.name}, pip install 'torchnoise[transformers]'") from error
+        package = "torchnoise[transformers]" if error.name == "transformers" else error.name
+        raise ValueError(f"--model {text}: {error.name} is not installed; pip install '{package}'") from error
     except Exception as error:  # the hub, the network and the library have many
         raise ValueError(f"--model {text}: it cannot be read ({one_line(error)})") from error
     try:

@@ -52,18 +52,19 @@ class SwapFeatures:
 
 @dataclass(frozen=True)
 class DropWords:
-    """Each token id, but `special` ones, goes with probability `share`; the rest moves up, and zeros fill the end.
+    """Each token id, but `special` ones, goes with probability `share`; the rest moves up, and `padding` fills the end.
 
-    A text that would lose every ordinary token stays as it is. x: int64 [N, tokens], padded by 0.
+    A text that would lose every ordinary token stays as it is. x: int64 [N, tokens].
     """
 
     share: float
+    padding: int = 0
     special: tuple[int, ...] = (0,)
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        ordinary = ~torch.isin(x, torch.tensor((0, *self.special), device=x.device))
+        ordinary = ~torch.isin(x, torch.tensor((self.padding, *self.special), device=x.device))
         drawn = torch.rand(x.shape, generator=generator, device=generator.device).to(x.device)
         gone = ordinary & (drawn < self.share)
         gone &= (ordinary & ~gone).any(1, keepdim=True)
         order = gone.to(torch.int8).argsort(dim=1, stable=True)
-        return torch.where(gone, 0, x).gather(1, order)
+        return torch.where(gone, self.padding, x).gather(1, order)

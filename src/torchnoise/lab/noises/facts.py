@@ -18,8 +18,9 @@ GATES = (nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid)  # activations only where a 
 @dataclass(frozen=True)
 class Facts:
     """kind: of what the model is given (texts that an encoder turned into features count as a table);  activations:
-    the types of the model's activation modules;  std, low, high: of the inputs;  vocabulary: how many token ids the
-    model's embedding has;  special: ids that noise must spare, padding first;  mask_id: of the tokenizer, if any."""
+    the types of the model's activation modules;  std, low, high: of the inputs;  vocabulary: how many token ids there
+    are;  padding: the id where a text has ended;  special: ids that noise must spare, padding among them;  mask_id: of
+    the tokenizer, if any."""
 
     kind: str = TABLE
     activations: tuple[type[nn.Module], ...] = (nn.ReLU,)
@@ -27,6 +28,7 @@ class Facts:
     low: float = 0.0
     high: float = 1.0
     vocabulary: int | None = None
+    padding: int = 0
     special: tuple[int, ...] = (0,)
     mask_id: int | None = None
 
@@ -36,16 +38,26 @@ def facts_of(data: Data, net: nn.Module) -> Facts:
     x = data.train.x
     tokens = not x.is_floating_point()
     kind = TABLE if data.kind == TEXT and not tokens else data.kind
-    facts: dict[str, Any] = {"kind": kind, "activations": activation_types(net), "vocabulary": vocabulary_of(net)}
+    facts: dict[str, Any] = {"kind": kind, "activations": activation_types(net)}
     if not tokens and x.numel():
         rows = x[:ROWS].double()
         facts |= {"std": float(f"{float(rows.std(correction=0)):.4g}")}
         facts |= {"low": float(f"{float(x.min()):.4g}"), "high": float(f"{float(x.max()):.4g}")}
     if tokens:
-        encoder = data.encoder
-        special = (0, *getattr(encoder, "special_ids", ()))
-        facts |= {"special": tuple(dict.fromkeys(map(int, special))), "mask_id": getattr(encoder, "mask_id", None)}
+        facts |= _of_tokens(data.encoder, net)
     return Facts(**facts)
+
+
+def _of_tokens(encoder: object, net: nn.Module) -> dict[str, Any]:
+    """What an encoder says of its ids, as far as it does; the ids of words are padded by 0."""
+    padding = getattr(encoder, "padding", 0)
+    special = {padding: None, **dict.fromkeys(getattr(encoder, "special_ids", ()))}
+    return {
+        "vocabulary": getattr(encoder, "size", None) or vocabulary_of(net),
+        "padding": padding,
+        "special": tuple(special),
+        "mask_id": getattr(encoder, "mask_id", None),
+    }
 
 
 def activation_types(net: nn.Module) -> tuple[type[nn.Module], ...]:

@@ -97,7 +97,7 @@ def gaussian_embedding(s: float, facts: Facts) -> Treatment:
 
 
 def drop_tokens(s: float, facts: Facts) -> Treatment:
-    return _noise(DropTokens(s), Tokens(special=facts.special))
+    return _noise(DropTokens(s, pad_id=facts.padding), Tokens(special=facts.special))
 
 
 def mask_tokens(s: float, facts: Facts) -> Treatment:
@@ -133,4 +133,4 @@ def feature_swap(s: float, facts: Facts) -> Treatment:
 
 
 def word_drop(s: float, facts: Facts) -> Treatment:
-    return Treatment(augment=DropWords(s, facts.special))
+    return Treatment(augment=DropWords(s, facts.padding, facts.special))

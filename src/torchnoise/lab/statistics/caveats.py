@@ -13,7 +13,7 @@ from .words import CONFIDENCE, HELPS, HURTS, UNSEEN
 
 FEW_SEEDS = 4
 LITTLE_LEFT = 5  # errors of clean training
-MANY_SEEDS = 200
+MANY_SEEDS, MOSTLY = 50, 0.9
 
 
 def caveats(winner: Noise | None, noises: Sequence[Noise], clean: Clean, facts: DataFacts, seeds: int) -> list[str]:
@@ -63,7 +63,7 @@ def _unseen(found: Difference, facts: DataFacts, seeds: int) -> Iterator[str]:
     half = f"half as large ({found.detectable / 2:.2f} points)"
     if wanted is None:
         yield f"More seeds alone would never find one {half}: the {count:,} test examples are the limit."
-    elif wanted > MANY_SEEDS:
+    elif wanted > MANY_SEEDS and found.seeds_share < MOSTLY:
         yield (f"One {half} would take about {wanted} seeds; more test examples than these {count:,} would help more.")
     else:
         yield f"To find one {half} would take about {wanted} seeds (--seeds {wanted})."
