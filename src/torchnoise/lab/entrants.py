@@ -9,6 +9,7 @@ from functools import reduce
 from torch import nn
 
 from .data import Data
+from .models import Model
 from .noises import Candidate, default_names, find, partners, resolve, suits
 from .settings import Parts
 from .treatments import Treatment
@@ -33,7 +34,7 @@ class Entrants:
         return reduce(Treatment.beside, (self[name].treat(strength) for name, strength in parts), Treatment())
 
 
-def find_entrants(asked: tuple[str, ...] | None, data: Data, net: nn.Module) -> Entrants:
+def find_entrants(asked: tuple[str, ...] | None, data: Data, net: nn.Module, model: Model) -> Entrants:
     """The noises that were asked for, or those that suit the data and the model.
 
     Raises:
@@ -42,7 +43,7 @@ def find_entrants(asked: tuple[str, ...] | None, data: Data, net: nn.Module) -> 
     noises: dict[str, Candidate] = {}
     for text in asked or default_names(data, net):
         candidate = find(text)
-        if reason := suits(candidate, data, net):
+        if reason := suits(candidate, data, net, model):
             raise ValueError(f"--noises {reason}")
         if candidate.name in noises:
             raise ValueError(f"--noises names {candidate.name} twice, allowed: each at most once")

@@ -63,7 +63,7 @@ def prepare(settings: Settings) -> Prepared:
     model, data, test = build(settings, *read_data(settings))
     bench = Bench(data, model, settings.training(model.training), settings.seed, settings.device)
     net = model.build(0)
-    entrants = find_entrants(settings.noises, data, net)
+    entrants = find_entrants(settings.noises, data, net, model)
     for name in settings.strengths:
         if name not in entrants.noises:
             raise ValueError(f"--strengths names {name!r}, allowed: {', '.join(entrants.noises)}")

@@ -26,20 +26,12 @@ def examples_of(table: Table, asked: Asked) -> Examples:
     Raises:
         ValueError: no such column, a target that cannot be learned, or a time that is none.
     """
-    wanted = asked.want_target()
+    asked.want_target()
     flags = {flag: table.named(flag, name) for flag, name in asked.columns.items()}
     if len(set(flags.values())) < len(flags):
         raise ValueError(f"{', '.join('--' + flag for flag in flags)}: allowed: different columns")
     target_name = flags["target"]
-    kept = table.knowing(target_name)
-    if not len(kept):
-        raise ValueError(f"--target {wanted}: every row misses it")
-    left = len(table) - len(kept)
-    rows_said = f"{len(kept)} rows" + (f" ({left} more without a target)" if left else "")
-    if "time" in flags:
-        timed = kept.knowing(flags["time"])
-        rows_said += f" ({len(kept) - len(timed)} more without a time)" if len(timed) < len(kept) else ""
-        kept = timed
+    kept, rows_said = _known(table, flags)
     target = target_of(kept, target_name)
     said = ", ".join(part for part in (table.name, table.said) if part)
     what = f"{said}: {rows_said}; {target_name} is {target.said}"
@@ -57,6 +49,21 @@ def examples_of(table: Table, asked: Asked) -> Examples:
     inputs = _TableInputs(kept, columns, names, target_name, flags)
     doubts = (*table.doubts, *_few([c.doubt for c in columns if c.doubt]), *_few(leaks(columns, target, target_name)))
     return Examples(TABLE, target, inputs, what, doubts, kept.given, group, time)
+
+
+def _known(table: Table, flags: dict[str, str]) -> tuple[Table, str]:
+    """The rows that miss neither target nor time, and how many they are, in words."""
+    left = []
+    for flag in ("target", "time"):
+        if flag not in flags:
+            continue
+        kept = table.knowing(flags[flag])
+        if not len(kept):
+            raise ValueError(f"--{flag} {flags[flag]}: every row misses it")
+        if len(kept) < len(table):
+            left.append(f"{len(table) - len(kept)} more without a {flag}")
+        table = kept
+    return table, f"{len(table)} rows" + (f" ({', '.join(left)})" if left else "")
 
 
 def _few(lines: Sequence[str], most: int = 5) -> list[str]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..results import Clean, DataFacts, Difference, Noise
-from .paired import least_error
 from .power import more_seeds
 from .squares import Spread, quantile
 from .words import CONFIDENCE, HELPS, HURTS, UNSEEN
@@ -77,8 +76,7 @@ def _spread_of(found: Difference, facts: DataFacts, seeds: int) -> Spread:
         math.sqrt(share) * quantile(alpha, seeds - 1), math.sqrt(1.0 - share) * quantile(alpha, count - 1)
     )
     cells = (half / mixed) ** 2 * seeds * count
-    least = least_error(count) if facts.metric == "accuracy" else 0.0
-    return Spread(seeds, count, share * cells, cells, share * cells, least)
+    return Spread(seeds, count, share * cells, cells, share * cells)
 
 
 def _edge(winner: Noise) -> Iterator[str]:

@@ -10,6 +10,8 @@ import numpy as np
 from .squares import Spread, spread_of
 from .words import CONFIDENCE
 
+FEW = 6  # changed test examples
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -62,19 +64,21 @@ def contrast(terms: list[tuple[float, np.ndarray]], confidence: float = CONFIDEN
     table = 100.0 * sum(factor * scores for (factor, _), scores in zip(terms, tables, strict=True))
     assert isinstance(table, np.ndarray)
     by_seed = table.mean(1)
-    counted = all(np.isin(scores, (0.0, 1.0)).all() for scores in tables)
-    spread = spread_of(table, least_error(table.shape[1]) if counted else 0.0)
+    spread = spread_of(table, unseen_error(tables, table))
     return Estimate(float(by_seed.mean()), tuple(float(d) for d in by_seed), spread, confidence)
 
 
-def least_error(examples: int) -> float:
-    """Below which no standard error of a difference of 0/1 scores is believed, in points.
+def unseen_error(tables: list[np.ndarray], table: np.ndarray) -> float:
+    """What is added to the standard error of a difference of 0/1 scores where hardly a test example changes, in points.
 
-    Where hardly an example changes sides, its scatter cannot be seen, and an interval could be a point. So it is never
-    taken to be less than if one test example were gained and one lost in every seed (as Bonett and Price 2012 add them
-    to a table of pairs): what none of N examples showed may still befall some 3 in N. Other scores have no such step.
+    The scatter of examples of which fewer than six change sides, in any seed, cannot be seen, and an interval could be
+    a point. There it is as if one more example were gained and one lost in every seed (as Bonett and Price 2012 add
+    them to a table of pairs). So five that all change the same way prove nothing, as in McNemar's exact test, where they
+    have p = 2 / 2^5; and where none of N changes, some 3 in N still may.
     """
-    return 100.0 * math.sqrt(2.0) / (examples + 2)
+    counted = all(np.isin(scores, (0.0, 1.0)).all() for scores in tables)
+    changed = np.count_nonzero((table != 0.0).any(0))
+    return 100.0 * math.sqrt(2.0) / (table.shape[1] + 2) if counted and changed < FEW else 0.0
 
 
 def _check(tables: list[np.ndarray]) -> None:

@@ -18,15 +18,15 @@ LEAST_P = 1e-100  # below it p is 0
 
 @dataclass(frozen=True)
 class Spread:
-    """by_seeds, by_examples, residual: mean squares, in squared points;  least: the standard error is never taken to be
-    smaller than this, in points."""
+    """by_seeds, by_examples, residual: mean squares, in squared points;  unseen: the standard error, in points, of what
+    so few test examples showed that it counts as not seen."""
 
     seeds: int
     examples: int
     by_seeds: float
     by_examples: float
     residual: float
-    least: float = 0.0
+    unseen: float = 0.0
 
     @property
     def of_seeds(self) -> float:
@@ -37,24 +37,24 @@ class Spread:
     @property
     def of_examples(self) -> float:
         """What more seeds do not lower: these test examples are not all there could be."""
-        return max(self.by_examples - self.residual, 0.0) / (self.seeds * self.examples)
+        return max(self.by_examples - self.residual, 0.0) / (self.seeds * self.examples) + self.unseen**2
 
     @property
     def standard_error(self) -> float:
-        return max(math.sqrt(self.of_seeds + self.of_examples), self.least)
+        return math.sqrt(self.of_seeds + self.of_examples)
 
     @property
     def seeds_share(self) -> float:
-        """The share of the squared standard error that more seeds would lower; none where it is the least."""
+        """The share of the variance that more seeds would lower."""
         whole = self.of_seeds + self.of_examples
-        return self.of_seeds / whole if whole > self.least**2 else 0.0
+        return self.of_seeds / whole if whole else 0.0
 
     @property
     def examples_share(self) -> float:
         """The share that more test examples would lower. What does not average out in either way is in both."""
         whole = self.of_seeds + self.of_examples
         own = max(self.by_seeds - self.residual, 0.0) / (self.seeds * self.examples)
-        return 1.0 - own / whole if whole > self.least**2 else 1.0
+        return 1.0 - own / whole if whole else 0.0
 
     def half_width(self, alpha: float) -> float:
         """Half of the interval that misses the true mean with probability alpha.
@@ -66,8 +66,7 @@ class Spread:
         cells, free = self.seeds * self.examples, (self.seeds - 1) * (self.examples - 1)
         of_seeds, of_examples = quantile(alpha, self.seeds - 1), quantile(alpha, self.examples - 1)
         seeds = max(of_seeds**2 * self.by_seeds, quantile(alpha, free) ** 2 * self.residual) / cells
-        examples = of_examples**2 * max(self.by_examples - self.residual, 0.0) / cells
-        return max(math.sqrt(seeds + examples), of_examples * self.least)
+        return math.sqrt(seeds + of_examples**2 * self.of_examples)
 
     def p_of(self, mean: float) -> float:
         """The least alpha whose interval around `mean` leaves out 0: a two-sided p-value."""
@@ -86,7 +85,7 @@ def quantile(alpha: float, degrees: float) -> float:
     return -float(stdtrit(degrees, alpha / 2))
 
 
-def spread_of(differences: np.ndarray, least: float = 0.0) -> Spread:
+def spread_of(differences: np.ndarray, unseen: float = 0.0) -> Spread:
     """The mean squares of a table [seeds, examples]."""
     seeds, examples = differences.shape
     mean, rows, columns = differences.mean(), differences.mean(1), differences.mean(0)
@@ -97,5 +96,5 @@ def spread_of(differences: np.ndarray, least: float = 0.0) -> Spread:
         by_seeds=float(examples * ((rows - mean) ** 2).sum() / (seeds - 1)),
         by_examples=float(seeds * ((columns - mean) ** 2).sum() / (examples - 1)),
         residual=float((rest**2).sum() / ((seeds - 1) * (examples - 1))),
-        least=least,
+        unseen=unseen,
     )
