@@ -281,9 +281,14 @@ def schema() -> None:
 def train(
     plan: Annotated[Path, typer.Argument(help="A plan file.", metavar="PLAN", show_default=False)],
     data: Annotated[
-        str, typer.Option(help="digits; a CSV file with a header (.csv, .csv.gz); a folder with MNIST's files.")
+        str,
+        typer.Option(
+            help="digits; sklearn:NAME; a table (.csv, .tsv, .parquet); .npz; a folder of MNIST's files or of images; "
+            "hf:NAME; package.module:function.",
+            metavar="DATA",
+        ),
     ] = "digits",
-    target: Annotated[str | None, typer.Option(help="The CSV column to learn.", metavar="COLUMN")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
     model: Annotated[
         str, typer.Option(help="mlp, cnn, or package.module:function, which gives a model.", metavar="MODEL")
     ] = "mlp",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..data import Data, WordEncoder
+from ..models.tokens import TokenEncoder, tokenizer_of
 from .outputs import padding_of
 
 HIDDEN, UNKNOWN = "[hidden]", "[unknown]"  # where noise has put padding, and where the training part had no such word
@@ -25,8 +26,6 @@ def words_of(ids: Tensor, before: Tensor, data: Data) -> list[str]:
 
 
 def _namer(data: Data) -> Callable[[int], str]:
-    from ..models.pretrained import TokenEncoder, tokenizer_of
-
     encoder = data.encoder
     if isinstance(encoder, TokenEncoder):
         tokenizer = tokenizer_of(encoder.source)
