@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .. import attach
 from .data import Data, Part
 from .models import Model, Training
+from .seeded import seeded
 from .settings import FINAL, Run, seeds_of
 from .treatments import Treatment
 
@@ -84,7 +85,8 @@ def train(run: Run, treatment: Treatment, bench: Bench) -> tuple[nn.Module, Outc
         noise = attach(net, treatment.plan, seed=seeds.noise, optimizer=optimizer)
     part, began, diverged = bench.data.train, time.perf_counter(), None
     looks: list[Look] = []
-    with noise as attached:
+    # a model's own dropout draws from torch's generator: the same masks for every treatment
+    with noise as attached, seeded(seeds.batches, bench.device):
         check = getattr(attached, "check", check_finite)
         try:
             _fit(net, optimizer, treatment, bench, seeds.batches, check, looks if run.phase == FINAL else None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .engines import Engine
 from .entrants import Entrants
 from .jobs import TrainJob, train_job
+from .models import fingerprint
 from .run import Bench
 from .settings import Run, key_of
 from .store import Record, Store
@@ -19,6 +20,7 @@ class Trainer:
     def __init__(self, bench: Bench, entrants: Entrants, store: Store, engine: Engine, watcher: Watcher) -> None:
         self.bench, self.entrants, self.store, self.engine, self.watcher = bench, entrants, store, engine, watcher
         self.fingerprint = bench.data.fingerprint()
+        self.model = fingerprint(bench.model)
         self.records: dict[Run, Record] = {}
         self._before = store.finished()
         engine.give("bench", bench)
@@ -26,7 +28,7 @@ class Trainer:
     def key(self, run: Run) -> str:
         """What the run's record and weights are kept under."""
         treatment, bench = self.entrants.treatment(run.parts), self.bench
-        return key_of(run, treatment, bench.training, bench.seed, bench.model.described, self.fingerprint)
+        return key_of(run, treatment, bench.training, bench.seed, self.model, self.fingerprint)
 
     def do(self, runs: Sequence[Run], keep: Sequence[Run] = ()) -> dict[Run, Record]:
         """Train what is not trained yet, and again the runs of `keep` whose weights are not at hand.

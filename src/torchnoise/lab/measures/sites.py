@@ -12,7 +12,7 @@ from ..data import Data
 from ..models import Model
 from ..results import Site
 from .lines import finite
-from .steps import ascends, training_loss
+from .steps import ascends
 
 
 def site_rows(plan: Plan, model: Model, data: Data, seed: int) -> list[Site]:
@@ -21,9 +21,9 @@ def site_rows(plan: Plan, model: Model, data: Data, seed: int) -> list[Site]:
     optimizer = torch.optim.AdamW(net.parameters(), lr=model.training.learning_rate)
     batch = data.train.first(model.training.batch_size)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoEffectWarning)  # a site that noise does not reach has a row that says so
+        warnings.simplefilter("ignore", NoEffectWarning)  # a site that noise did not reach has a row that says so
         with attach(net, plan, seed=seed, optimizer=optimizer, measure_every=1) as noise:
-            training_loss(lambda: data.task.loss(model.outputs(net, batch.x), batch.y), noise).backward()
+            data.task.loss(model.outputs(net, batch.x), batch.y).backward()
             optimizer.step()
             return [_site(row, adversarial=ascends(noise)) for row in noise.report().rows]
 

@@ -84,7 +84,7 @@ def pretrained(text: str, data: Data) -> Model:
         package = "torchnoise[transformers]" if error.name == "transformers" else error.name
         raise ValueError(f"--model {text}: {error.name} is not installed; pip install '{package}'") from error
     except Exception as error:  # the hub, the network and the library have many
-        where = "it cannot be read:" if source != text else "no such folder, and asking the hub gave"
+        where = "it cannot be read:" if Path(text).exists() else "no such folder, and asking the hub gave"
         raise ValueError(f"--model {text}: {where} {one_line(error)}") from error
     try:
         probe(net, encoded_head(data, model.encoder), model.outputs)

@@ -73,8 +73,8 @@ def unseen_error(tables: list[np.ndarray], table: np.ndarray) -> float:
 
     The scatter of examples of which fewer than six change sides, in any seed, cannot be seen, and an interval could be
     a point. There it is as if one more example were gained and one lost in every seed (as Bonett and Price 2012 add
-    them to a table of pairs). So five that all change the same way prove nothing, as in McNemar's exact test, where they
-    have p = 2 / 2^5; and where none of N changes, some 3 in N still may.
+    them to a table of pairs). So five that all change the same way prove nothing, as in McNemar's exact test, where
+    they have p = 2 / 2^5; and where none of N changes, some 3 in N still may.
     """
     counted = all(np.isin(scores, (0.0, 1.0)).all() for scores in tables)
     changed = np.count_nonzero((table != 0.0).any(0))
