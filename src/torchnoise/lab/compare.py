@@ -126,7 +126,7 @@ def timed(found: Found, trainer: Trainer, watcher: Watcher) -> Timing:
     for name, strength in found.chosen.items():
         if strength is not None:
             treatment = trainer.entrants.treatment(((name, strength),))
-            cost = relative_cost(treatment, bench.model, bench.data, bench.training)
+            cost = relative_cost(treatment, bench.model, bench.data, bench.training, bench.device)
             costs[name] = Cost(time=cost.time, memory=cost.memory)
             clean_step = clean_step or cost.clean_step
         watcher.step()

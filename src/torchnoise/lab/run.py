@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .. import attach
+from .. import Attachment, attach
 from .data import Data, Part
 from .models import Model, Training
 from .seeded import seeded
 from .settings import FINAL, Run, seeds_of
+from .steps import training_loss
 from .treatments import Treatment
 
 LOOKS = 20  # at validation data, along a final run, for learning curves
@@ -87,9 +88,8 @@ def train(run: Run, treatment: Treatment, bench: Bench) -> tuple[nn.Module, Outc
     looks: list[Look] = []
     # a model's own dropout draws from torch's generator: the same masks for every treatment
     with noise as attached, seeded(seeds.batches, bench.device):
-        check = getattr(attached, "check", check_finite)
         try:
-            _fit(net, optimizer, treatment, bench, seeds.batches, check, looks if run.phase == FINAL else None)
+            _fit(net, optimizer, treatment, bench, seeds.batches, attached, looks if run.phase == FINAL else None)
         except FloatingPointError as error:
             diverged = str(error)
     seconds = time.perf_counter() - began
@@ -106,7 +106,7 @@ def _fit(
     treatment: Treatment,
     bench: Bench,
     batch_seed: int,
-    check: Callable[[Tensor], object],
+    noise: Attachment | None,
     looks: list[Look] | None,
 ) -> None:
     order = torch.Generator().manual_seed(batch_seed)
@@ -117,11 +117,13 @@ def _fit(
     steps = training.epochs * per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate_factor(s, steps, training.warmup))
     at = _look_at(steps, net) if looks is not None else frozenset()
+    check = check_finite if noise is None else noise.check
     step, losses = 0, []
     for _ in range(training.epochs):
         for rows in torch.randperm(len(y), generator=order).split(training.batch_size):
             batch = x[rows] if treatment.augment is None else treatment.augment(x[rows], changes)
-            loss = bench.data.task.loss(bench.model.outputs(net, batch), y[rows])
+            forward = partial(_loss, net, bench, batch, y[rows])
+            loss = training_loss(forward, noise)
             check(loss)
             optimizer.zero_grad()
             loss.backward()
@@ -136,6 +138,10 @@ def _fit(
                 looks.append(Look(step / per_epoch, sum(losses) / len(losses), *found))
                 losses.clear()
                 net.train()
+
+
+def _loss(net: nn.Module, bench: Bench, x: Tensor, y: Tensor) -> Tensor:
+    return bench.data.task.loss(bench.model.outputs(net, x), y)
 
 
 def _look_at(steps: int, net: nn.Module) -> frozenset[int]:

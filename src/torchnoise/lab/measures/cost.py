@@ -14,9 +14,9 @@ from torch import Tensor
 from ... import attach
 from ..data import Data
 from ..models import Model, Training
+from ..steps import training_loss
 from ..treatments import Treatment
 from .kept import kept_bytes
-from .steps import training_loss
 
 BLOCK_SECONDS, MOST_STEPS = 0.02, 12  # of a block
 SECONDS, FEWEST, MOST = 1.0, 3, 25  # all pairs of blocks together; how many pairs

@@ -15,8 +15,8 @@ from ...sites.tree import tensors
 from ..data import IMAGE, Data, Part
 from ..models import Model
 from ..results import Sample
+from ..steps import ascends
 from .outputs import padding_of
-from .steps import ascends
 from .words import words_of
 
 MANY_IMAGES, MANY_FEATURES, MANY_TEXTS = 6, 12, 2

@@ -11,8 +11,8 @@ from ...report import Row
 from ..data import Data
 from ..models import Model
 from ..results import Site
+from ..steps import ascends
 from .lines import finite
-from .steps import ascends
 
 
 def site_rows(plan: Plan, model: Model, data: Data, seed: int) -> list[Site]:

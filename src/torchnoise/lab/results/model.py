@@ -70,8 +70,8 @@ class Figures(_Value):
     nll: mean negative log-likelihood (of a number: under a Gaussian whose variance is the validation part's error);
     calibration_error: expected, over 15 bins of equal width, None where a number is learned;  gap: training score
     minus test score;  sharpness: the mean training loss under weight noise, whose sigma (relative to each matrix's
-    rms) is x;  fgsm: the score under the fast gradient sign method, whose epsilon is x, in the inputs' (for text: the
-    embeddings') rms.
+    rms) is x;  fgsm: the score under the fast gradient sign method, whose epsilon is x: of images in their own unit, of
+    tables and texts in the rms of the inputs or embeddings. A number's nll is that of the standardised target.
     """
 
     nll: list[FiniteFloat]

@@ -4,7 +4,8 @@ The winner was chosen by other runs on other examples, so its difference is one 
 together, and in a family of tests some look significant by chance: their p-values are corrected by Holm's method, and
 their intervals are Bonferroni's, which cover all true differences at once with the stated confidence. Holm's method
 finds a little more than Bonferroni's. Where it alone tells the sign of a difference, the interval ends at 0 instead of
-crossing it (Strassburger and Bretz 2008), so that interval and verdict never contradict each other.
+crossing it (as Strassburger and Bretz 2008 do it in one direction), so that interval and verdict never contradict each
+other. Whether they hold what they promise is simulated: docs/evidence/verdict.md.
 """
 
 from __future__ import annotations

@@ -79,6 +79,6 @@ IMAGES = (
     Corruption(
         "missing patch", "a black square of 1/8 to 5/8 of the shorter side", (0.125, 0.25, 0.375, 0.5, 0.625), _patch
     ),
-    Corruption("blur", "sigma 4 % to 20 % of the shorter side", (0.04, 0.07, 0.1, 0.14, 0.2), _blur),
+    Corruption("blur", "sigma 3 % to 18 % of the shorter side", (0.03, 0.05, 0.08, 0.12, 0.18), _blur),
     Corruption("contrast", "80 % to 10 % of the contrast is left", (0.8, 0.6, 0.4, 0.2, 0.1), _contrast),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ... import Attachment
+from .. import Attachment
 
 
 def ascends(noise: Attachment) -> bool:
