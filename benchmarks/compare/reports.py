@@ -47,7 +47,7 @@ COMPARISONS = {
     ),
     "sst2": Comparison(
         "SST-2, 2,000 sentences, MiniLM-L6 fine-tuned",
-        "--data {data}/sst2 --limit 2000 --model {minilm} --alone --budget 18m --noises neftune,drop_tokens,dropout",
+        "--data {data}/sst2 --target 2 --limit 2000 --model {minilm} --alone --budget 18m --noises neftune,drop_tokens,dropout",
     ),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .findings import Findings
 from .results import Combination
 from .settings import CLEAN_PARTS
-from .statistics import adjusted_differences, interaction_of
+from .statistics import adjusted_differences, interactions_of
 
 
 def combinations(findings: Findings) -> list[Combination]:
@@ -19,20 +19,21 @@ def combinations(findings: Findings) -> list[Combination]:
     names = [pair.second[0][0] for pair in pairs]
     alone = adjusted_differences({n: findings.scores(p.second) for n, p in zip(names, pairs, strict=True)}, clean)
     together = adjusted_differences({n: findings.scores(p.both) for n, p in zip(names, pairs, strict=True)}, clean)
-    found = []
-    for name, pair in zip(names, pairs, strict=True):
-        both, first, second = (findings.scores(parts) for parts in (pair.both, pair.first, pair.second))
-        interaction, word = interaction_of(both, first, second, clean)
-        found.append(
-            Combination(
-                first=pair.first[0][0],
-                second=name,
-                description=findings.entrants[name].description,
-                strength=pair.second[0][1],
-                alone=alone[name],
-                together=together[name],
-                interaction=interaction,
-                adds_up=word,
-            )
+    scores = {
+        name: (findings.scores(pair.both), findings.scores(pair.first), findings.scores(pair.second))
+        for name, pair in zip(names, pairs, strict=True)
+    }
+    interactions = interactions_of(scores, clean)
+    return [
+        Combination(
+            first=pair.first[0][0],
+            second=name,
+            description=findings.entrants[name].description,
+            strength=pair.second[0][1],
+            alone=alone[name],
+            together=together[name],
+            interaction=interactions[name][0],
+            adds_up=interactions[name][1],
         )
-    return found
+        for name, pair in zip(names, pairs, strict=True)
+    ]

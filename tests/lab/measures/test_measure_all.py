@@ -164,9 +164,9 @@ def test_an_attached_network_is_refused_in_a_line():
 
 
 def test_limits_by_parameters():
-    assert limits(nn.Linear(10, 10)) == Limits(1000, 10000, 1024)
-    assert limits(nn.Linear(10, 10), tokens=True) == Limits(500, 5000, 128)
-    assert limits(nn.Linear(2500, 2001, device="meta")) == Limits(200, 1000, 128)
+    assert limits(nn.Linear(10, 10)) == Limits(1000, 10000, 1024, 4)
+    assert limits(nn.Linear(10, 10), tokens=True) == Limits(500, 5000, 128, 4)
+    assert limits(nn.Linear(2500, 2001, device="meta")) == Limits(100, 300, 64, 2)
 
 
 def test_texts_run_from_the_shortest_on_and_come_back_in_their_order():
@@ -189,7 +189,7 @@ def test_outputs_do_not_depend_on_chunks(monkeypatch):
     data, _, model = world("table")
     net = model.build(0)
     whole = outputs_of(net, model, data.train.x)
-    monkeypatch.setattr("torchnoise.lab.measures.outputs.limits", lambda net, tokens: Limits(0, 0, 7))
+    monkeypatch.setattr("torchnoise.lab.measures.outputs.limits", lambda net, tokens: Limits(0, 0, 7, 1))
     torch.testing.assert_close(outputs_of(net, model, data.train.x), whole)
 
 

@@ -154,7 +154,9 @@ def test_chunks_change_nothing(monkeypatch):
     model = mlp(5, 3)
     net = trained(model, data)
     whole = fgsm_line(net, model, data, test)
-    monkeypatch.setattr("torchnoise.lab.measures.fgsm.limits", lambda net, tokens=False: outputs.Limits(1000, 1000, 7))
+    monkeypatch.setattr(
+        "torchnoise.lab.measures.fgsm.limits", lambda net, tokens=False: outputs.Limits(1000, 1000, 7, 1)
+    )
     assert fgsm_line(net, model, data, test) == whole
 
 

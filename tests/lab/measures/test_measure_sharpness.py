@@ -8,7 +8,9 @@ from lab.measures.toys import Toy, mlp, table, trained
 from torch import nn
 
 import torchnoise as tn
-from torchnoise.lab.measures.sharpness import DRAWS, RADII, sharpness_line, smoothed_loss
+from torchnoise.lab.measures.sharpness import RADII, sharpness_line, smoothed_loss
+
+DRAWS = 4  # of a small network
 
 
 def at_its_optimum():

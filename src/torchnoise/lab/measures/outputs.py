@@ -17,19 +17,20 @@ LARGE = 5_000_000  # parameters
 
 class Limits(NamedTuple):
     """examples: for measures that run the network dozens of times;  train: training examples for the training score;
-    chunk: how many run at once."""
+    chunk: how many run at once;  draws: of noise on the weights, at each radius."""
 
     examples: int
     train: int
     chunk: int
+    draws: int
 
 
 def limits(net: nn.Module, tokens: bool = False) -> Limits:
-    """How many examples a network is measured on: 1,000; 500 where it reads token ids; 200 of more than 5 million
-    parameters."""
+    """How many examples a network is measured on: 1,000; 500 where it reads token ids; 100 of more than 5 million
+    parameters, which take seconds for them."""
     if sum(p.numel() for p in net.parameters()) > LARGE:
-        return Limits(200, 1_000, 128)
-    return Limits(500, 5_000, 128) if tokens else Limits(1_000, 10_000, 1_024)
+        return Limits(100, 300, 64, 2)
+    return Limits(500, 5_000, 128, 4) if tokens else Limits(1_000, 10_000, 1_024, 4)
 
 
 @contextmanager

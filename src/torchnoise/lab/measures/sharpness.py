@@ -23,11 +23,10 @@ from .lines import Line
 from .outputs import is_tokens, limits, outputs_of
 
 RADII = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # sigma, in each matrix's rms
-DRAWS = 4
 
 
 def smoothed_loss(
-    net: nn.Module, model: Model, task: Task, part: Part, radius: float, seed: int, draws: int = DRAWS
+    net: nn.Module, model: Model, task: Task, part: Part, radius: float, seed: int, draws: int = 4
 ) -> float:
     """The mean loss over some draws of the weights' noise. The same seed draws the same noise at every radius, for
     every network with these parameters.
@@ -50,8 +49,10 @@ def smoothed_loss(
 def sharpness_line(net: nn.Module, model: Model, data: Data, seed: int) -> Line | None:
     """The smoothed loss of the first training examples, as many as `limits` says, at each radius; None where no weight
     is a matrix that noise can enter."""
-    part = data.train.first(limits(net, is_tokens(data.train.x)).examples)
+    allowed = limits(net, is_tokens(data.train.x))
+    part = data.train.first(allowed.examples)
     try:
-        return Line.of(RADII, [smoothed_loss(net, model, data.task, part, radius, seed) for radius in RADII])
+        losses = [smoothed_loss(net, model, data.task, part, radius, seed, allowed.draws) for radius in RADII]
+        return Line.of(RADII, losses)
     except LookupError:
         return None
