@@ -134,6 +134,21 @@ BREAKS = [
     Break("bridges: the trainer's steps", "bridges/held.py", "if self.noise.current_step != step:", "if False:", "tests/bridges/test_hf_trainer.py::test_steps_agree_and_the_model_is_as_it_was"),
     Break("bridges: noise after clipping", "bridges/lightning.py", "register_step_pre_hook(_closure_first)", "register_step_pre_hook(lambda *_: None)", "tests/bridges/test_lightning_trainer.py::test_noise_on_gradients_comes_after_clipping"),
     Break("bridges: the part that is called", "bridges/lightning.py", "if not runner._forwards and", "if False and", "tests/bridges/test_lightning_trainer.py::test_the_part_that_training_step_calls"),
+    Break("compare: fresh seeds", "lab/settings.py", "[SEARCH, FINAL].index(phase)", "0", "tests/lab/test_run.py::test_seeds_are_far_apart"),
+    Break("compare: paired search", "lab/search.py", "[a - b for a, b in zip(scores, self.clean, strict=False)]", "list(scores)", "tests/lab/test_search.py::test_it_is_paired"),
+    Break("compare: halving", "lab/search.py", "_round(found, next_arms(found.differences(), number),", "_round(found, arms,", "tests/lab/test_search.py::test_it_halves"),
+    Break("compare: ladders grow", "lab/search.py", "EXTENSIONS = 3", "EXTENSIONS = 0", "tests/lab/test_search.py::test_a_ladder_grows_while_its_end_is_best"),
+    Break("compare: the sealed test travels", "lab/data/parts.py", "def __reduce__(self) -> NoReturn:", "def unused(self) -> NoReturn:", "tests/lab/test_compare.py::test_training_gets_no_test_data"),
+    Break("compare: the test opens twice", "lab/data/parts.py", "part, self._part = self._part, None", "part = self._part", "tests/lab/test_compare.py::test_training_gets_no_test_data"),
+    Break("compare: measures of another test set", "lab/measuring.py", "-{self.test.fingerprint[:16]}-", "-", "tests/lab/test_compare.py::test_another_test_set_is_measured_anew"),
+    Break("compare: a torn line", "lab/store.py", 'if file.read(1) != b"\\n":', "if False:", "tests/lab/test_compare.py::test_same_file_from_one_process_after_an_interruption"),
+    Break("compare: the same batches", "lab/run.py", "order = torch.Generator().manual_seed(batch_seed)", "order = torch.Generator().manual_seed(hash(str(treatment)) % 1000)", "tests/lab/test_run.py::test_strength_0_is_the_clean_run"),
+    Break("compare: looking trains", "lab/run.py", "                net.train()", "                pass", "tests/lab/test_run.py::test_learning_curves_change_nothing"),
+    Break("compare: a budget's order", "lab/budget.py", "return fitting[-1]", "return fitting[0]", "tests/lab/test_budget.py::test_more_time_is_never_less_work"),
+    Break("verdict: corrected for several", "lab/statistics/families.py", "(len(p_values) - rank) * p_values[place]", "p_values[place]", "tests/lab/statistics/test_several.py::test_holm_is_the_closed_test"),
+    Break("verdict: test examples are chance, too", "lab/statistics/squares.py", "return math.sqrt(seeds + of_examples**2 * self.of_examples)", "return math.sqrt(seeds)", "tests/lab/statistics/test_squares.py::test_howes_interval"),
+    Break("measures: every arm the same corruption", "lab/measures/corruptions/__init__.py", "generator(seed, one.name, severity)", "generator(id(net) % 1000, one.name, severity)", "tests/lab/measures/test_measure_corruptions.py::test_lines_are_the_scores_of_what_was_corrupted"),
+    Break("report: escaped", "lab/report/html.py", 'return escape(name).replace("_"', 'return name.replace("_"', "tests/lab/report/test_report_page.py"),
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from torchnoise.lab.engines import LocalEngine
 from torchnoise.lab.prepare import prepare
 from torchnoise.lab.results import Results
 from torchnoise.lab.run import Bench
+from torchnoise.lab.store import Store
 from torchnoise.lab.watcher import Watcher
 
 RESULTS = "results.json"
@@ -51,8 +52,9 @@ def test_same_file_from_one_process_after_an_interruption(small, small_folder, t
     lines.write_text(text[:-20])  # a line torn by a power cut
     count = Count()
     with LocalEngine(1) as one:
-        compare(SMALL, prepare(SMALL), tmp_path, one, count)
+        results, _ = compare(SMALL, prepare(SMALL), tmp_path, one, count)
     assert count.old >= 4
+    assert len(Store(tmp_path).finished()) == len(results.runs)  # nothing was written onto the torn line
     assert (tmp_path / RESULTS).read_bytes() == (small_folder / RESULTS).read_bytes()
 
 
@@ -160,3 +162,5 @@ def test_another_test_set_is_measured_anew(small, small_folder, engine, tmp_path
     flipped = prepared._replace(test=SealedTest(part.first(len(part) - 1)))
     results, _ = compare(SMALL, flipped, small_folder, engine)
     assert results.data.sizes["test"] == 718
+    right = [718 * score for score in results.clean.arm.test]
+    assert right == pytest.approx([round(count) for count in right], abs=1e-6)
