@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from kit.picture import BLUE, INK, MUTED, ORANGE, RED, axes, figure, label, legend
+from kit.picture import BLUE, INK, ORANGE, RED, axes, figure, label, legend
 from kit.study import table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -126,7 +126,7 @@ def _ways(on: Axes, found: Mapping[str, Rows]) -> None:
         on.text(max(share, 2.5) + 0.6, -place, f"{share:.1f} %", va="center", fontsize=9.5, color=INK)
     on.set_yticks([-i for i in range(len(SHORT))], list(SHORT.values()))
     on.tick_params(axis="y", length=0, labelcolor=INK)
-    on.axvline(2.5, color=MUTED, linewidth=1, linestyle="--")
+    on.axvline(2.5, color=INK, linewidth=1, linestyle="--")
     on.set_xlim(0, 1.17 * max(100 * ways[name]["helps"][0] / ways[name]["helps"][1] for name in SHORT))
     label(on, "comparisons that say a noise helps, % (dashed: 2.5, the promise)")
 
@@ -145,7 +145,7 @@ def _false_claims(on: Axes, rows: Rows) -> None:
             linewidth=1, label=name,
         )  # fmt: skip
     for promised in (2.5, 5.0):
-        on.axvline(promised, color=MUTED, linewidth=1, linestyle="--")
+        on.axvline(promised, color=INK, linewidth=1, linestyle="--")
     names = [f"{WORD[row['world']]}, {row['seeds']} x {row['examples']}" for row in rows]
     on.set_yticks([-i for i in range(len(rows))], names)
     on.set_xlim(0, 11.5)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 
 from demonstrate import accuracy, digits, fit, mlp, sgd, show
+from scipy.stats import ttest_1samp
 from torch import nn
 
 import torchnoise as tn
-from torchnoise.lab.statistics import t_interval, verdict
+from torchnoise.lab.statistics import verdict
 
 data = digits()
 SEEDS = range(10)
@@ -37,8 +38,9 @@ for name, injection in (
     ("tn.Bernoulli(0.2) at ReLU", tn.Injection(tn.Bernoulli(0.2), at=tn.Activations(nn.ReLU))),
 ):
     pairs = [run(seed, injection) - clean[seed] for seed in SEEDS]
-    interval = t_interval(pairs)
-    single, between = f"{min(pairs):+.1f} to {max(pairs):+.1f}", f"{interval.low:+.2f} to {interval.high:+.2f}"
-    table.append((name, single, f"{interval.mean:+.2f}", between, verdict(interval)))
+    mean, test = sum(pairs) / len(pairs), ttest_1samp(pairs, 0.0)
+    low, high = test.confidence_interval()
+    single, between = f"{min(pairs):+.1f} to {max(pairs):+.1f}", f"{low:+.2f} to {high:+.2f}"
+    table.append((name, single, f"{mean:+.2f}", between, verdict(mean, test.pvalue)))
 print()
 show("ten paired seeds, points|single seeds|mean|95 % interval|", *table)

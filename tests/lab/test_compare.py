@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,8 +160,9 @@ def test_another_test_set_is_measured_anew(small, small_folder, engine, tmp_path
 
     prepared = prepare(SMALL)
     part = prepared.test.open()
-    flipped = prepared._replace(test=SealedTest(part.first(len(part) - 1)))
-    results, _ = compare(SMALL, flipped, small_folder, engine)
+    shorter = prepared._replace(test=SealedTest(part.first(len(part) - 1)))
+    shutil.copytree(small_folder, tmp_path / "copy")
+    results, _ = compare(SMALL, shorter, tmp_path / "copy", engine)
     assert results.data.sizes["test"] == 718
     right = [718 * score for score in results.clean.arm.test]
     assert right == pytest.approx([round(count) for count in right], abs=1e-6)
