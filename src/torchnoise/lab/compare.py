@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .assemble import assemble
-from .budget import fitted
+from .budget import with_search, with_seeds
 from .engines import Engine
 from .finals import finals_of, runs_of
 from .findings import Findings
@@ -46,17 +46,24 @@ def compare(
     bench, entrants, net, test = prepared
     trainer = Trainer(bench, entrants, Store(out), engine, watcher)
     watcher.prepared(settings, bench, entrants)
-    first, *_ = clean_runs(settings.rounds)
-    watcher.phase("the first run")
-    seconds = trainer.do([first], keep=[first])[first].outcome.seconds
+    first = clean_runs(settings.rounds)[: engine.at_a_time]
+    watcher.phase("the first runs")
+    begun = trainer.do(first, keep=first[:1])
     if budget is not None:
-        settings = fitted(settings, len(entrants.noises), len(entrants.partners), seconds, budget, engine.at_a_time)
+        seconds = max(record.outcome.seconds for record in begun.values())
+        settings = with_search(settings, len(entrants.noises), seconds, budget, engine.at_a_time)
     watcher.expecting(settings, entrants)
 
     advised = advice(settings, trainer, watcher)
     ladders = ladders_of(settings, entrants.noises, advised)
     watcher.phase("searching strengths")
     found = search(ladders, settings.rounds, trainer.do, stronger=stronger(settings, entrants.noises))
+
+    if budget is not None:
+        searched = [record.outcome.seconds for record in trainer.records.values()]
+        noises, partners = len(entrants.noises), len(entrants.partners)
+        settings = with_seeds(settings, noises, partners, searched, budget, engine.at_a_time)
+        watcher.expecting(settings, entrants)
 
     watcher.phase("training the finalists")
     finals = finals_of(found, entrants if settings.combine else entrants.without_partners())
