@@ -42,12 +42,12 @@ COMPARISONS = {
     ),
     "mnist": Comparison(
         "MNIST's 10,000 test digits, a CNN",
-        "--data {data}/mnist10k --model cnn --budget 12m "
+        "--data {data}/mnist10k --model cnn --epochs 4 --budget 10m "
         "--noises gaussian_input,salt_and_pepper_input,activation_multiply,dropout,weight",
     ),
     "sst2": Comparison(
-        "SST-2, 2,000 sentences, MiniLM-L6 fine-tuned",
-        "--data {data}/sst2 --target 2 --limit 2000 --model {minilm} --alone --budget 18m --noises neftune,drop_tokens,dropout",
+        "SST-2, 1,500 sentences, MiniLM-L6 fine-tuned",
+        "--data {data}/sst2 --target 2 --limit 1500 --model {minilm} --alone --budget 12m --noises neftune,drop_tokens,dropout",
     ),
 }
 

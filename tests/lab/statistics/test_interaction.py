@@ -50,3 +50,13 @@ def test_several_are_a_family():
     pairs = interactions_of({"a": (both, first, second), "b": (both, first, second)}, clean)
     assert pairs["a"][0].low < alone.low
     assert pairs["a"][0].p_adjusted == pytest.approx(2 * alone.p)
+
+
+def test_the_margin_shrinks_with_the_effects():
+    """Two effects of 0.2 points of which one goes are no sum, though 0.2 is less than the margin."""
+    draw = np.random.default_rng(0)
+    clean = draw.standard_normal((5, 400))
+    jitter = 0.0001 * draw.standard_normal((3, 5, 400))
+    both, first, second = (clean + 0.002 + one for one in jitter)
+    assert interaction_of(both, first, second, clean)[1] == OVERLAPS
+    assert interaction_of(both + 0.002, first, second, clean)[1] == ADDS_UP

@@ -89,7 +89,7 @@ _FOREST = """
 .forest small.worse { color: var(--worse); }
 .ends { display: flex; justify-content: space-between; color: var(--muted); font-size: 12.5px; padding: 0 2.8%; }
 .axis { position: relative; height: 18px; color: var(--muted); font-size: 12.5px; }
-.axis span { position: absolute; transform: translateX(-50%); }
+.axis span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .unit { text-align: center; color: var(--muted); font-size: 12.5px; }
 @container (max-width: 640px) {
   .forest .row { grid-template-columns: minmax(0, 1fr) auto; padding: 7px 14px 0; row-gap: 2px; }

@@ -14,8 +14,8 @@ def verdict(results: Results) -> str:
     """The top of the page."""
     found = results.verdict
     lines = [
-        f'<p class="kicker">torchnoise compare &middot; {escape(results.data.name)} &middot; '
-        f"{escape(results.model.name)}</p>",
+        f'<p class="kicker">torchnoise compare &middot; {escape(_short(results.data.name))} &middot; '
+        f"{escape(_short(results.model.name))}</p>",
         f"<h1>{escape(found.headline)}</h1>",
         f'<p class="lead">{escape(found.sentence)}</p>',
         _callout("Bear in mind", found.caveats),
@@ -64,3 +64,8 @@ def _tiles(results: Results, winner: Noise | None) -> str:
 
 def _tile(label: str, html: str, note: str) -> str:
     return f'<div class="card"><span>{escape(label)}</span><b>{html}</b><span>{escape(note)}</span></div>'
+
+
+def _short(name: str) -> str:
+    """The last part of a path; other names as they are."""
+    return name.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or name

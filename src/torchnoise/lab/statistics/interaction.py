@@ -11,7 +11,7 @@ from .families import family
 from .paired import contrast
 from .words import ADDS_UP, OVERLAPS, REINFORCES, UNTOLD
 
-MARGIN = 0.5  # points: a smaller interaction is none that matters
+MARGIN = 0.5  # points: a smaller interaction is none that matters, where the effects themselves are larger
 
 
 def interaction_of(
@@ -20,8 +20,9 @@ def interaction_of(
     """Together - first - second + clean, in points, and a word for it. Scores are [seeds, examples].
 
     An interval that holds 0 is no proof that effects add up: a comparison too small to see anything always gives one.
-    So "adds up" needs an interval that lies within `margin` on both sides of 0; "overlaps" is one below 0 (less
-    than the sum), "reinforces" one above it (more than the sum), and any other "cannot be told".
+    So "adds up" needs an interval that lies within a margin on both sides of 0: half of the smaller effect, at most
+    `margin`. "Overlaps" is one below 0 (less than the sum), "reinforces" one above it (more than the sum), and any other
+    "cannot be told".
     """
     return interactions_of({"": (both, first, second)}, clean, margin)[""]
 
@@ -35,7 +36,11 @@ def interactions_of(
         name: contrast([(1.0, both), (-1.0, first), (-1.0, second), (1.0, clean)])
         for name, (both, first, second) in pairs.items()
     }
-    return {name: (found, adds_up(found.low, found.high, margin)) for name, found in family(estimates).items()}
+    margins = {
+        name: min(margin, *(50.0 * abs(float(np.mean(alone) - np.mean(clean))) for alone in (first, second)))
+        for name, (_, first, second) in pairs.items()
+    }
+    return {name: (found, adds_up(found.low, found.high, margins[name])) for name, found in family(estimates).items()}
 
 
 def adds_up(low: float, high: float, margin: float = MARGIN) -> str:
