@@ -47,7 +47,8 @@ COMPARISONS = {
     ),
     "sst2": Comparison(
         "SST-2, 1,500 sentences, MiniLM-L6 fine-tuned",
-        "--data {data}/sst2 --target 2 --limit 1500 --model {minilm} --alone --budget 12m --noises neftune,drop_tokens,dropout",
+        "--data {data}/sst2 --target 2 --limit 1500 --model {minilm} --alone --budget 12m "
+        "--noises neftune,drop_tokens,dropout",
     ),
 }
 

@@ -21,8 +21,8 @@ def interaction_of(
 
     An interval that holds 0 is no proof that effects add up: a comparison too small to see anything always gives one.
     So "adds up" needs an interval that lies within a margin on both sides of 0: half of the smaller effect, at most
-    `margin`. "Overlaps" is one below 0 (less than the sum), "reinforces" one above it (more than the sum), and any other
-    "cannot be told".
+    `margin`. "Overlaps" is one below 0 (less than the sum), "reinforces" one above it (more), and any other "cannot be
+    told".
     """
     return interactions_of({"": (both, first, second)}, clean, margin)[""]
 
