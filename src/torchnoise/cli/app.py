@@ -61,13 +61,13 @@ def torchnoise(
 
 COMPARE_EXAMPLES = """Examples:
 
-torchnoise compare                                                  digits, seven noises, about a minute
+torchnoise compare
 
-torchnoise compare --data people.csv --target income --budget 10m   your table, in ten minutes
+torchnoise compare --data people.csv --target income --budget 10m
 
-torchnoise compare --data reviews.tsv --target label --model transformer --noises neftune,drop_tokens
+torchnoise compare --data reviews.tsv --target label --model transformer
 
-torchnoise compare --data images/ --model cnn --noises gaussian_input,my_plan.yaml --seeds 10
+torchnoise compare --data images/ --model cnn --noises dropout,my_plan.yaml
 """
 
 
