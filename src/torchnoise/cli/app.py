@@ -59,6 +59,17 @@ def torchnoise(
     """Noise injection as regularisation for PyTorch: see which noise helps."""
 
 
+# Flags that several commands have
+DATA = (
+    "digits; sklearn:NAME; a table (.csv, .tsv, .parquet); .npz; a folder of MNIST's files or of images; hf:NAME; "
+    "package.module:function."
+)
+Data = Annotated[str, typer.Option(help=DATA, metavar="DATA")]
+Target = Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")]
+Text = Annotated[str | None, typer.Option(help="The column of texts to learn from, and no other.", metavar="COLUMN")]
+Limit = Annotated[int | None, typer.Option(help="Take so many examples at random.", metavar="N")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+
 COMPARE_EXAMPLES = """Examples:
 
 torchnoise compare
@@ -73,25 +84,16 @@ torchnoise compare --data images/ --model cnn --noises dropout,my_plan.yaml
 
 @app.command(epilog=COMPARE_EXAMPLES)
 def compare(
-    data: Annotated[
-        str,
-        typer.Option(
-            help="digits; sklearn:NAME; a table (.csv, .tsv, .parquet); .npz; a folder of MNIST's files or of images; "
-            "hf:NAME; package.module:function.",
-            metavar="DATA",
-        ),
-    ] = "digits",
-    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="The column of texts to learn from, and no other.", metavar="COLUMN")
-    ] = None,
+    data: Data = "digits",
+    target: Target = None,
+    text: Text = None,
     group: Annotated[
         str | None, typer.Option(help="Rows with the same value here stay in one part.", metavar="COLUMN")
     ] = None,
     time: Annotated[
         str | None, typer.Option(help="Train on the oldest rows by this column, test on the newest.", metavar="COLUMN")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take so many examples at random.", metavar="N")] = None,
+    limit: Limit = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -144,7 +146,7 @@ def compare(
     against: Annotated[
         Path | None, typer.Option(help="An earlier results.json, to see what changed.", metavar="FILE")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Device = "auto",
     jobs: Annotated[
         int | None,
         typer.Option(help="Processes at a time; results do not depend on it.", show_default="one for each core"),
@@ -187,11 +189,9 @@ def advise(
         ),
     ],
     data: Annotated[str, typer.Argument(help="As compare's --data.", metavar="DATA")] = "digits",
-    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="The column of texts to learn from, and no other.", metavar="COLUMN")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take so many examples at random.", metavar="N")] = None,
+    target: Target = None,
+    text: Text = None,
+    limit: Limit = None,
     rise: Annotated[float, typer.Option(help="Propose strengths at which the loss rises by this share.")] = 0.1,
     weights: Annotated[
         Path | None, typer.Option(help="A .safetensors file with the model's weights.", metavar="FILE")
@@ -206,7 +206,7 @@ def advise(
     ] = None,
     sites: Annotated[int, typer.Option(help="Most sites that are measured.")] = 40,
     seed: Annotated[int, typer.Option(help="Of the split, the training and the noise.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> int:
     """Say how strong noise may be, site by site, before anything is compared.
@@ -280,15 +280,8 @@ def schema() -> None:
 @app.command(epilog="Example:  torchnoise train examples/plans/gaussian_input.yaml --data digits --epochs 20")
 def train(
     plan: Annotated[Path, typer.Argument(help="A plan file.", metavar="PLAN", show_default=False)],
-    data: Annotated[
-        str,
-        typer.Option(
-            help="digits; sklearn:NAME; a table (.csv, .tsv, .parquet); .npz; a folder of MNIST's files or of images; "
-            "hf:NAME; package.module:function.",
-            metavar="DATA",
-        ),
-    ] = "digits",
-    target: Annotated[str | None, typer.Option(help="The column to learn.", metavar="COLUMN")] = None,
+    data: Data = "digits",
+    target: Target = None,
     model: Annotated[
         str, typer.Option(help="mlp, cnn, or package.module:function, which gives a model.", metavar="MODEL")
     ] = "mlp",
