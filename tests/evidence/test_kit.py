@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from flatness import spearman
-from kit.adult import cancer, parts
+from kit.adult import Table, cancer, parts
 from kit.data import digits, split
 from kit.interval import paired, share, t_interval
 from kit.study import filled, table
@@ -69,3 +69,11 @@ def test_a_seed_has_its_own_rows_to_train_on_and_everybodys_to_be_tested_on() ->
     assert not torch.equal(one.train[1], other.train[1])
     assert [len(y) for _, y in one] == [100, 100, 300]
     torch.testing.assert_close(one.train[0].mean(0), torch.zeros(30), atol=1e-5, rtol=0.0)
+
+
+def test_no_row_is_in_two_parts() -> None:
+    """Rows are known by their one number, which standardising keeps apart. Broken on purpose: a pool of all rows."""
+    rows = Table(np.arange(400).astype(object)[:, None], np.arange(400) % 2, [0])
+    found = [set(x[:, 0].tolist()) for x, _ in parts(rows, 100, 100, 200, 3)]
+    assert [len(part) for part in found] == [100, 100, 200]
+    assert len(set.union(*found)) == 400

@@ -47,8 +47,6 @@ def classifier(seed: int, folder: Path, tiny: bool) -> Any:
     """MiniLM with a fresh classifier on top, without dropout; tiny: a random network of the same kind."""
     import transformers
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "num_labels": 2}
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # transformers initialises from torch's generator

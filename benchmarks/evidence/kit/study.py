@@ -45,31 +45,43 @@ class Study:
 
     def run(self, doc: str, argv: Sequence[str] | None = None) -> Mapping[str, Any]:
         """What the command line asks for; all parts that are known in the end."""
-        torch.set_num_threads(1)  # so that numbers do not depend on the machine's cores
         asked = self._options(doc, argv)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # so that numbers do not depend on the machine's cores
+        try:
+            found = self._measure(asked)
+        finally:
+            torch.set_num_threads(threads)
+        if missing := [name for name in self.parts if name not in found]:
+            print(f"still to be measured, before a page can be made: {', '.join(missing)}")
+        else:
+            self._present(found, keep=asked.write or asked.redraw)
+        return found
+
+    def _measure(self, asked: argparse.Namespace) -> dict[str, Any]:
+        """The kept parts, and those that are asked for, measured."""
         file = RESULTS / f"{self.name}.json"
         found = json.loads(file.read_text()) if file.exists() and not asked.quick else {}
-        where = Where(asked.data, asked.quick)
         for name, measure in self.parts.items():
             if asked.redraw or (asked.only and name not in asked.only):
                 continue
             began = time.perf_counter()
-            found[name] = json.loads(json.dumps(measure(where)))
+            found[name] = json.loads(json.dumps(measure(Where(asked.data, asked.quick))))
             print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
             if asked.write:
                 RESULTS.mkdir(exist_ok=True)
-                file.write_text(json.dumps(found, indent=None, separators=(",", ":")) + "\n")
-        if missing := [name for name in self.parts if name not in found]:
-            print(f"still to be measured, before a page can be made: {', '.join(missing)}")
-            return found
+                file.write_text(json.dumps(found, separators=(",", ":")) + "\n")
+        return found
+
+    def _present(self, found: Mapping[str, Any], keep: bool) -> None:
+        """Print the page's texts; keep: put them and the picture into the documentation."""
         texts, drawn = self.tables(found), png(self.draw(found))
         for marker, text in texts.items():
             print(f"\n[{marker}]\n{text}")
-        if asked.write or asked.redraw:
+        if keep:
             (DOCS / "images" / "evidence" / f"{self.name}.png").write_bytes(drawn)
             page = DOCS / "evidence" / f"{self.name}.md"
             page.write_text(filled(page.read_text(encoding="utf-8"), texts), encoding="utf-8")
-        return found
 
     def _options(self, doc: str, argv: Sequence[str] | None) -> argparse.Namespace:
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
