@@ -94,7 +94,9 @@ def _others(winner: Noise | None, noises: Sequence[Noise]) -> Iterator[str]:
         names = [noise.name for noise in others if noise.difference is not None and noise.difference.verdict == word]
         if names:
             claims.append(f"{_listed(names)} {word if len(names) == 1 else word[:-1]}")
-    if claims:
+    if claims and len(others) == 1:
+        yield f"The other noise: {claims[0]}."
+    elif claims:
         yield f"Of the other {len(others)} noises, corrected for looking at so many: {'; '.join(claims)}."
 
 
