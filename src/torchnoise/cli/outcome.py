@@ -47,7 +47,7 @@ def results_table(results: Results, timing: Timing) -> Table:
     for name in ("noise", "chosen strength"):
         table.add_column(name)
     for name in ("validation", "test", "difference \\[95 %]", "step cost"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for noise in results.noises:
         table.add_row(*_cells(noise, timing), style="bold" if noise.name == results.winner else "")
