@@ -1,6 +1,7 @@
 """Two nodes of a Ray cluster: the same results.json as from processes of this machine, also where a node dies."""
 
 import logging
+import time
 
 import pytest
 from lab.small import SMALL
@@ -51,4 +52,7 @@ def test_two_nodes_and_then_one(small, small_folder, cluster, tmp_path):
         assert (tmp_path / "two" / "results.json").read_bytes() == (small_folder / "results.json").read_bytes()
         compare(SMALL, prepare(SMALL), tmp_path / "killed", engine, KillNode(cluster, after=6))
         assert (tmp_path / "killed" / "results.json").read_bytes() == (small_folder / "results.json").read_bytes()
+        deadline = time.monotonic() + 60  # until the head has noticed
+        while engine.at_a_time == 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
         assert engine.at_a_time == 1
