@@ -138,6 +138,7 @@ BREAKS = [
     Break("compare: paired search", "lab/search.py", "[a - b for a, b in zip(scores, self.clean, strict=False)]", "list(scores)", "tests/lab/test_search.py::test_it_is_paired"),
     Break("compare: halving", "lab/search.py", "_round(found, next_arms(found.differences(), number),", "_round(found, arms,", "tests/lab/test_search.py::test_it_halves"),
     Break("compare: ladders grow", "lab/search.py", "EXTENSIONS = 3", "EXTENSIONS = 0", "tests/lab/test_search.py::test_a_ladder_grows_while_its_end_is_best"),
+    Break("compare: not all too strong", "lab/search.py", "and means[best] < 0):", "and False):", "tests/lab/test_search.py::test_a_noise_is_not_judged_at_strengths_that_are_all_too_much"),
     Break("compare: the sealed test travels", "lab/data/parts.py", "def __reduce__(self) -> NoReturn:", "def unused(self) -> NoReturn:", "tests/lab/test_compare.py::test_training_gets_no_test_data"),
     Break("compare: the test opens twice", "lab/data/parts.py", "part, self._part = self._part, None", "part = self._part", "tests/lab/test_compare.py::test_training_gets_no_test_data"),
     Break("compare: measures of another test set", "lab/measuring.py", "-{self.test.fingerprint[:16]}-", "-", "tests/lab/test_compare.py::test_another_test_set_is_measured_anew"),

@@ -61,16 +61,33 @@ def test_clean_runs_are_enough_for_every_round():
     assert clean_runs((1,)) == [Run((), SEARCH, 0)]
 
 
+def twice(name, x, up):
+    return (2 * x if up else x / 2) if 0.05 < x < 3 else None
+
+
 def test_a_ladder_grows_while_its_end_is_best():
-    trainer = Trainer(lambda parts: {"a": 0.01 * parts[0][1], "b": -0.01}.get(parts[0][0], 0.0) if parts else 0.0)
-    found = search(LADDERS, (1, 1), trainer, stronger=lambda name, x: 2 * x if x < 3 else None)
+    trainer = Trainer(lambda parts: {"a": 0.01 * parts[0][1], "b": 0.0}.get(parts[0][0], 0.01) if parts else 0.0)
+    found = search(LADDERS, (1, 1), trainer, twice)
     assert sorted(x for name, x in found.scores if name == "a") == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
-    assert sorted(x for name, x in found.scores if name == "b") == [1.0, 2.0, 3.0, 4.0]  # worse than clean: not its end
+    assert sorted(x for name, x in found.scores if name == "b") == [1.0, 2.0, 3.0, 4.0]  # no better than clean anywhere
     assert found.chosen["a"] == 3.2
 
 
 def test_a_ladder_does_not_grow_past_what_is_worse():
     trainer = Trainer(lambda parts: {0.8: 0.02, 1.6: 0.01}.get(parts[0][1], 0.0) if parts else 0.0)
-    found = search({"a": (0.4, 0.8)}, (1,), trainer, stronger=lambda name, x: 2 * x)
+    found = search({"a": (0.4, 0.8)}, (1,), trainer, twice)
     assert sorted(x for _, x in found.scores) == [0.4, 0.8, 1.6]
     assert found.chosen["a"] == 0.8
+
+
+def test_a_noise_is_not_judged_at_strengths_that_are_all_too_much():
+    trainer = Trainer(lambda parts: 0.002 - 0.01 * parts[0][1] if parts else 0.0)
+    found = search({"a": (0.5, 1.0, 2.0)}, (1,), trainer, twice)
+    assert sorted(x for _, x in found.scores) == [0.125, 0.25, 0.5, 1.0, 2.0]  # until it is better than clean
+    assert found.chosen["a"] == 0.125
+
+
+def test_where_all_diverge_weaker_ones_are_tried():
+    trainer = Trainer(lambda parts: 0.01 if parts else 0.0, lambda run: bool(run.parts) and run.parts[0][1] > 0.3)
+    found = search({"a": (0.5, 1.0)}, (1,), trainer, twice)
+    assert found.chosen["a"] == 0.25

@@ -16,8 +16,8 @@ from .measuring import Measuring
 from .noises import Candidate, ladder
 from .prepare import Prepared
 from .results import Cost, Results, Timing
-from .search import Found, Stronger, clean_runs, search
-from .settings import Settings
+from .search import Beyond, Found, clean_runs, refuse_diverged, search
+from .settings import CLEAN_PARTS, Settings
 from .store import Store, write_text
 from .trainer import Trainer
 from .watcher import Watcher
@@ -57,7 +57,7 @@ def compare(
     advised = advice(settings, trainer, watcher)
     ladders = ladders_of(settings, entrants.noises, advised)
     watcher.phase("searching strengths")
-    found = search(ladders, settings.rounds, trainer.do, stronger=stronger(settings, entrants.noises))
+    found = search(ladders, settings.rounds, trainer.do, beyond=beyond(settings, entrants.noises))
 
     if budget is not None:
         searched = [record.outcome.seconds for record in trainer.records.values()]
@@ -68,7 +68,8 @@ def compare(
     watcher.phase("training the finalists")
     finals = finals_of(found, entrants if settings.combine else entrants.without_partners())
     measuring = Measuring(finals, settings.seeds, trainer, test)
-    trainer.do(runs_of(finals.arms(), settings.seeds), keep=measuring.missing())
+    finished = trainer.do(runs_of(finals.arms(), settings.seeds), keep=measuring.missing())
+    refuse_diverged([record for run, record in finished.items() if run.parts == CLEAN_PARTS])
 
     watcher.phase("measuring on the test set", count=len(measuring.missing()))
     part, measured = measuring.do(engine, watcher)
@@ -115,16 +116,17 @@ def ladders_of(
     }
 
 
-def stronger(settings: Settings, noises: Mapping[str, Candidate]) -> Stronger:
-    """The rung above a noise's strongest: none where the ladder was asked for, or the next is too strong."""
+def beyond(settings: Settings, noises: Mapping[str, Candidate]) -> Beyond:
+    """The next rung beyond a ladder's end: none where the ladder was asked for, or the next is too strong."""
 
-    def above(name: str, strength: float) -> float | None:
+    def rung(name: str, strength: float, up: bool) -> float | None:
         if name in settings.strengths:
             return None
-        *_, top = ladder(noises[name], strength * noises[name].factor, rungs=1)
-        return top if top > strength else None
+        factor = noises[name].factor if up else 1 / noises[name].factor
+        *_, found = ladder(noises[name], strength * factor, rungs=1)
+        return found if (found > strength) == up and found != strength else None
 
-    return above
+    return rung
 
 
 def timed(found: Found, trainer: Trainer, watcher: Watcher) -> Timing:

@@ -15,7 +15,7 @@ from .store import Record
 
 Arm = tuple[str, float]  # a noise and a strength
 Do = Callable[[Sequence[Run]], Mapping[Run, Record]]  # trains what is not trained yet
-Stronger = Callable[[str, float], float | None]  # the rung above a noise's strongest, None where there is none
+Beyond = Callable[[str, float, bool], float | None]  # the rung above a strength (True) or below; None for none
 EXTENSIONS = 3  # rungs that a ladder may grow by
 
 
@@ -59,29 +59,41 @@ def clean_runs(rounds: Sequence[int]) -> list[Run]:
     return [Run(CLEAN_PARTS, SEARCH, seed) for seed in range(sum(rounds))]
 
 
+def refuse_diverged(clean: Sequence[Record]) -> None:
+    """Raise where clean training diverged.
+
+    Raises:
+        RuntimeError: it did.
+    """
+    if any(record.outcome.diverged for record in clean):
+        raise RuntimeError(
+            "training without noise diverged, so there is nothing to compare with; a lower --lr may help"
+        )
+
+
 def search(
-    ladders: Mapping[str, Sequence[float]], rounds: Sequence[int], do: Do, stronger: Stronger = lambda name, x: None
+    ladders: Mapping[str, Sequence[float]],
+    rounds: Sequence[int],
+    do: Do,
+    beyond: Beyond = lambda name, strength, up: None,
 ) -> Found:
     """Successive halving. rounds: how many seeds each of them adds.
 
-    A noise whose strongest rung does best in the first round gets stronger ones, until one of them does worse: the
-    middle of a ladder is a guess, and the answer may lie above its end. (Below its weakest rung there is less and less
-    noise, and nothing to find.)
+    The middle of a ladder is a guess, and the answer may lie beyond its ends. So in the first round a ladder grows:
+    upwards while its strongest rung is the best and better than clean; downwards while its weakest is the best and
+    still worse than clean, for a noise must not be judged at strengths that are all too much.
 
     Raises:
         RuntimeError: clean training diverged.
     """
     clean = do(clean_runs(rounds))
-    if any(record.outcome.diverged for record in clean.values()):
-        raise RuntimeError(
-            "training without noise diverged, so there is nothing to compare with; a lower --lr may help"
-        )
+    refuse_diverged(list(clean.values()))
     found = Found([clean[run].outcome.validation for run in clean_runs(rounds)])
     arms: list[Arm] = [(name, x) for name, ladder in ladders.items() for x in ladder]
     _round(found, arms, range(rounds[0]), do)
     for _ in range(EXTENSIONS):
-        higher = [(name, stronger(name, x)) for name, x in _best_at_the_end(found)]
-        _round(found, [(name, x) for name, x in higher if x is not None], range(rounds[0]), do)
+        further = [(name, beyond(name, x, up)) for (name, x), up in _open_ends(found)]
+        _round(found, [(name, x) for name, x in further if x is not None], range(rounds[0]), do)
     for number, count in enumerate(rounds[1:], start=1):
         done = sum(rounds[:number])
         _round(found, next_arms(found.differences(), number), range(done, done + count), do)
@@ -97,14 +109,19 @@ def _round(found: Found, arms: Sequence[Arm], seeds: range, do: Do) -> None:
         found.note(arm, [records[run] for run in some])
 
 
-def _best_at_the_end(found: Found) -> list[Arm]:
-    """The noises whose strongest rung is the best so far, with that rung, if it is better than clean."""
-    differences, ends = found.differences(), dict[str, float]()
-    for name, x in differences:
-        ends[name] = max(x, ends.get(name, x))
-    means = {arm: sum(some) / len(some) for arm, some in differences.items() if some}
-    best = {name: max((arm for arm in means if arm[0] == name), key=means.__getitem__, default=None) for name in ends}
-    return [arm for name, arm in best.items() if arm == (name, ends[name]) and means[arm] > 0]
+def _open_ends(found: Found) -> list[tuple[Arm, bool]]:
+    """The rungs at the end of a ladder beyond which the answer may lie, and whether that is above."""
+    ends = []
+    differences = found.differences()
+    for name in dict.fromkeys(name for name, _ in differences):
+        strengths = [x for other, x in differences if other == name]
+        means = {x: sum(some) / len(some) for x in strengths if (some := differences[name, x])}
+        best = max(sorted(means), key=means.__getitem__, default=None)
+        if best is not None and best == max(strengths) and means[best] > 0:
+            ends.append(((name, best), True))
+        elif best is None or (best == min(strengths) and means[best] < 0):
+            ends.append(((name, min(strengths)), False))
+    return ends
 
 
 def runs_in(noises: int, rungs: int, rounds: Sequence[int]) -> int:
