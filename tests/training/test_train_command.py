@@ -16,9 +16,9 @@ from data_files import write_csv, write_mnist
 from safetensors.torch import load_file
 
 from torchnoise.cli import main
-from torchnoise.cli.probe import probe
 from torchnoise.cli.train import described, read_data
 from torchnoise.lab.models.nets import net_for
+from torchnoise.lab.models.probe import probe
 from torchnoise.lab.task import Task
 
 PLAN = "injections:\n  - noise: {kind: gaussian, strength: 0.1}\n    at: inputs\n"

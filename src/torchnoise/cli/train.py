@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ..lab.data import TEXT, Data, Part, SealedTest, TfidfEncoder, load
 from ..lab.models.nets import NETS, net_for
+from ..lab.models.probe import evaluating, probe, wanted
 from ..lab.task import Task
 from ..plan import Plan
 from ..plans import PlanError, part
@@ -22,7 +23,6 @@ from ..training.batches import logits_of
 from ..training.losses import default_loss
 from . import say
 from .find_model import find_model
-from .probe import evaluating, probe, wanted
 from .sites import matching
 
 # wanted later: better missed before anything is trained

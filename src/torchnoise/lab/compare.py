@@ -46,24 +46,7 @@ def compare(
     bench, entrants, net, test = prepared
     trainer = Trainer(bench, entrants, Store(out), engine, watcher)
     watcher.prepared(settings, bench, entrants)
-    first = clean_runs(settings.rounds)[: engine.at_a_time]
-    watcher.phase("the first runs")
-    begun = trainer.do(first, keep=first[:1])
-    if budget is not None:
-        seconds = max(record.outcome.seconds for record in begun.values())
-        settings = with_search(settings, len(entrants.noises), seconds, budget, engine.at_a_time)
-    watcher.expecting(settings, entrants)
-
-    advised = advice(settings, trainer, watcher)
-    ladders = ladders_of(settings, entrants.noises, advised)
-    watcher.phase("searching strengths")
-    found = search(ladders, settings.rounds, trainer.do, beyond=beyond(settings, entrants.noises))
-
-    if budget is not None:
-        searched = [record.outcome.seconds for record in trainer.records.values()]
-        noises, partners = len(entrants.noises), len(entrants.partners)
-        settings = with_seeds(settings, noises, partners, searched, budget, engine.at_a_time)
-        watcher.expecting(settings, entrants)
+    settings, advised, found = searched(settings, trainer, watcher, budget)
 
     watcher.phase("training the finalists")
     finals = finals_of(found, entrants if settings.combine else entrants.without_partners())
@@ -83,6 +66,30 @@ def compare(
     timing = timed(found, trainer, watcher)
     write_text(out / "timing.json", timing.model_dump_json(indent=1) + "\n")
     return results, timing
+
+
+def searched(
+    settings: Settings, trainer: Trainer, watcher: Watcher, budget: float | None
+) -> tuple[Settings, dict[str, float | None], Found]:
+    """The search, with what a budget makes of the settings before and after it, and the strengths that were advised."""
+    noises, partners = trainer.entrants.noises, trainer.entrants.partners
+    at_a_time = trainer.engine.at_a_time
+    first = clean_runs(settings.rounds)[:at_a_time]
+    watcher.phase("the first runs")
+    begun = trainer.do(first, keep=first[:1])
+    if budget is not None:
+        seconds = max(record.outcome.seconds for record in begun.values())
+        settings = with_search(settings, len(noises), seconds, budget, at_a_time)
+    watcher.expecting(settings, trainer.entrants)
+    advised = advice(settings, trainer, watcher)
+    watcher.phase("searching strengths")
+    ladders = ladders_of(settings, noises, advised)
+    found = search(ladders, settings.rounds, trainer.do, beyond=beyond(settings, noises))
+    if budget is not None:
+        took = [record.outcome.seconds for record in trainer.records.values()]
+        settings = with_seeds(settings, len(noises), len(partners), took, budget, at_a_time)
+        watcher.expecting(settings, trainer.entrants)
+    return settings, advised, found
 
 
 def advice(settings: Settings, trainer: Trainer, watcher: Watcher) -> dict[str, float | None]:
